@@ -1,0 +1,1 @@
+"""Where orders go: one file per broker behind one port."""
