@@ -13,9 +13,7 @@ AM_SETTLED_ROOTS = ("NDX", "RUT", "SPX", "VIX", "VIXW")
 ROOTS_OF_INDEX = {"SPX": ("SPX", "SPXW"), "NDX": ("NDX", "NDXP"), "RUT": ("RUT", "RUTW"), "VIX": ("VIX", "VIXW")}
 
 _OCC = re.compile(r"(?P<root>[A-Z]{1,6})\s*(?P<ymd>\d{6})(?P<right>[CP])(?P<strike>\d{8})")
-_DASHED = re.compile(
-    r"(?P<root>[A-Z]{1,6})-(?P<ymd>\d{8})-(?P<right>CALL|PUT|C|P)-(?P<strike>\d{1,6}(?:\.\d{1,3})?)"
-)
+_DASHED = re.compile(r"(?P<root>[A-Z]{1,6})-(?P<ymd>\d{8})-(?P<right>CALL|PUT|C|P)-(?P<strike>\d{1,6}(?:\.\d{1,3})?)")
 _ADJUSTED = re.compile(r"[A-Z]{1,5}\d\s*\d{6}[CP]\d{8}")
 _STRIKE_UNIT = 1_000  # micro-dollars in one unit of the OCC strike field
 

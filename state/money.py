@@ -1,7 +1,9 @@
 """Integer micro-dollars and the one rounding rule. Decimal appears only where text is read or written."""
 
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from typing import NewType
+from typing import Annotated, NewType
+
+import msgspec
 
 Micros = NewType("Micros", int)
 """An amount or a price per share in 1e-6 US dollars."""
@@ -12,6 +14,15 @@ MULTIPLIER = 100
 
 BASIS_POINTS = 10_000
 """Percentages in settings and verdicts are integers in 1/100 of a percent."""
+
+Usd = Annotated[int, msgspec.Meta(ge=0, extra={"unit": "usd"})]
+"""A setting written in dollars and kept in micro-dollars."""
+
+Pct = Annotated[int, msgspec.Meta(ge=0, extra={"unit": "pct"})]
+"""A setting written in percent and kept in basis points."""
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+"""A setting that counts something: contracts, days, seconds."""
 
 _DIGITS_MAX = 24
 

@@ -1,0 +1,41 @@
+# The door: every target makes its own environment first, so that a fresh clone needs only python3 >= 3.11 and make.
+PYTHON ?= python3
+STORM_POINTS ?= 20000
+
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test check style types contracts layers bench storm
+.DELETE_ON_ERROR:
+
+demo: $(READY)  ## a first look: a whole trading day in the terminal, without keys or network
+	@$(BIN)/oracle demo
+
+test: $(READY)  ## every test and every law
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+check: style types contracts test  ## everything that must hold before a change is kept
+
+style: $(READY)  ## format and lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(READY)  ## mypy, strict
+	@$(BIN)/mypy
+
+contracts: $(READY)  ## who may import whom
+	@$(BIN)/lint-imports --no-logo
+
+layers: $(READY)  ## give new modules their place in the reading order of .importlinter
+	@$(BIN)/python -m tests.laws.layers
+
+bench: $(READY)  ## the figures of this machine
+	@set -e; for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+
+storm: $(READY)  ## the crash tests with STORM_POINTS crash points, and the properties with 2,000 examples each
+	@STORM_POINTS=$(STORM_POINTS) $(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=storm
+
+$(READY): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,91 @@
+"""Re-decides a journal and compares: the same inputs on the recorded state must give the recorded facts."""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from rules.decide import decide
+from rules.settings import Settings
+from state.applying import apply
+from state.errors import Diverged
+from state.facts import AnyFact, subject_of
+from state.frames import Body
+from state.inputs import AnyInput, ConfigAdopted
+from state.portfolio import Portfolio
+from state.record import decode
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """How far a verification came: records read, records judged again, and those another code version decided."""
+
+    records: int
+    judged: int
+    other_version: int
+    facts: int
+
+
+class Verifier:
+    """Folds records one by one and judges them again."""
+
+    def __init__(self, *, settings_of: Callable[[bytes], Settings], code_version: str, any_version: bool) -> None:
+        """`any_version` also judges what another version of the code decided."""
+        self.portfolio = Portfolio()
+        self._settings_of = settings_of
+        self._settings = Settings()
+        self._code_version = code_version
+        self._any_version = any_version
+        self._records = self._judged = self._facts = 0
+
+    @property
+    def verified(self) -> Verified:
+        """The counts so far."""
+        return Verified(self._records, self._judged, self._records - self._judged, self._facts)
+
+    def take(self, body: Body) -> None:
+        """Judge one record; raises Diverged naming the record, the unit and both sides of the first difference."""
+        record = decode(body.payload, body.schema)
+        portfolio = self.portfolio
+        portfolio.take_in(record.input, lsn=body.lsn, seen_at=body.seen_at)
+        if isinstance(record.input, ConfigAdopted):
+            self._settings = self._settings_of(record.input.body)
+        self._records += 1
+        self._facts += len(record.facts)
+        if self._any_version or body.code_version == self._code_version:
+            self._judged += 1
+            compare(body, record.input, recorded=record.facts, decided=decide(portfolio, record.input, self._settings))
+        else:
+            for fact in record.facts:
+                apply(portfolio, fact)
+        portfolio.check()
+
+
+def verify(
+    bodies: Iterable[Body],
+    *,
+    settings_of: Callable[[bytes], Settings],
+    code_version: str,
+    any_version: bool = False,
+) -> Verified:
+    """Judge a whole journal again. Raises Diverged at the first difference."""
+    verifier = Verifier(settings_of=settings_of, code_version=code_version, any_version=any_version)
+    for body in bodies:
+        verifier.take(body)
+    return verifier.verified
+
+
+def compare(body: Body, told: AnyInput, *, recorded: tuple[AnyFact, ...], decided: tuple[AnyFact, ...]) -> None:
+    """Raise Diverged when two decisions on one input differ, naming the unit of the first difference."""
+    if recorded == decided:
+        return
+    index = next(
+        (at for at, (one, other) in enumerate(zip(recorded, decided, strict=False)) if one != other),
+        min(len(recorded), len(decided)),
+    )
+    sides = [side[index] if index < len(side) else None for side in (recorded, decided)]
+    unit = next(subject_of(side) for side in sides if side is not None)
+    shown = ["nothing" if side is None else msgspec.json.encode(side).decode() for side in sides]
+    raise Diverged(
+        f"record {body.lsn} ({type(told).__name__}), unit {unit}, fact {index + 1}:\n"
+        f"  recorded: {shown[0]}\n  decided:  {shown[1]}\n"
+        "the rules in use are not those that decided it; compare the code versions with `oracle journal inspect`"
+    )

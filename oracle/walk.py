@@ -1,0 +1,87 @@
+"""Steps a loop along a recorded market: which instants get a cycle, what is observed for it, and what the broker says.
+
+The same steps serve a backtest and a daemon on a tape, so that both decide alike. Deliberately absent: the clock.
+"""
+
+from collections.abc import Callable, Iterator
+
+from oracle.broker.paper import PaperBroker
+from oracle.loop import Loop
+from oracle.market.tape import Tape
+from oracle.observe import Observer
+from rules import due, wants
+from state.calendar import Session
+from state.inputs import AnyInput
+from state.portfolio import Portfolio
+from state.record import Record
+
+Told = Callable[[Record, int], None]
+
+
+class Walk:
+    """A loop, a tape and the paper broker. `told` hears every record and the instant it was seen."""
+
+    def __init__(self, loop: Loop, tape: Tape, told: Told) -> None:
+        self._loop = loop
+        self._tape = tape
+        self._observer = Observer(tape)
+        self._broker = PaperBroker(loop)
+        self._told = told
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """The portfolio the loop owns."""
+        return self._loop.portfolio
+
+    def begin(self, inputs: tuple[AnyInput, ...], *, at: int) -> None:
+        """Take in what must be known before the first alert: configuration and calendar."""
+        for one in inputs:
+            self._take(one, at=at)
+
+    def arrive(self, inputs: tuple[AnyInput, ...], *, at: int) -> None:
+        """Everything due before an instant, then what arrived at it in its order, then exactly one cycle."""
+        self.until(at - 1)
+        for one in inputs:
+            self._take(one, at=at)
+        self.cycle(at)
+
+    def until(self, instant: int) -> None:
+        """Run every cycle that is owed up to and including an instant."""
+        for owed in self._owed(instant):
+            self.cycle(owed)
+
+    def cycle(self, at: int) -> None:
+        """Observe what is wanted, decide, and let the broker answer."""
+        settings = self._loop.settings
+        plan = wants.plan(self.portfolio, settings.wants, settings.profiles.entry_dte(), now=at)
+        self._take(self._observer.observe(self.portfolio, plan, at), at=at)
+        while (report := self._broker.next_report()) is not None:
+            self._take(report, at=at)
+
+    def _take(self, told: AnyInput, *, at: int) -> None:
+        record = self._loop.take(told, at=at)
+        self._told(record, self.portfolio.now)
+
+    def _owed(self, instant: int) -> Iterator[int]:
+        """The instants of coming cycles, each asked for only after the one before it was run."""
+        while True:
+            owed = [due.next_at(self.portfolio, self._loop.settings), self._next_seen()]
+            ahead = [one for one in owed if one is not None and one <= instant]
+            if not ahead:
+                return
+            yield min(ahead)
+
+    def _next_seen(self) -> int | None:
+        """The tape's next instant inside a session, while anything is wanted from it."""
+        portfolio, settings = self.portfolio, self._loop.settings
+        now = portfolio.now
+        if wants.plan(portfolio, settings.wants, settings.profiles.entry_dte(), now=now).empty:
+            return None
+        session: Session | None = portfolio.sessions.session_at_or_before(now)
+        if session is None or now >= session.late_close:
+            session = portfolio.sessions.next_session(now)
+        seen = self._tape.next_instant(max(now, session.open - 1))
+        if seen is None or seen <= session.late_close:
+            return seen
+        following = portfolio.sessions.next_session(session.late_close)
+        return self._tape.next_instant(following.open - 1)

@@ -1,0 +1,107 @@
+"""The written order of stages and units in which every rule is asked, and the one place where a rule may fail."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import msgspec
+
+from rules import due, entry, exits, housekeeping, intake, operator, reports
+from rules.settings import Settings
+from state.applying import apply
+from state.errors import LawBroken
+from state.facts import AnyFact, UnitFailed
+from state.inputs import AlertReceived, AnyInput, BrokerReported, OperatorAsked, TickReached
+from state.portfolio import Portfolio
+
+SECOND = 1_000_000_000
+
+Rule = Callable[[], tuple[AnyFact, ...]]
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """One thing a rule is asked about: its name in facts, and the question."""
+
+    name: str
+    rule: Rule
+
+
+def decide(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[AnyFact, ...]:
+    """All facts that follow from one input the portfolio has taken in; each is applied before the next unit is asked.
+
+    A rule that raises anything but LawBroken becomes one `UnitFailed`, and the others go on.
+    """
+    facts: list[AnyFact] = []
+    for stage in _stages(portfolio, told, settings):
+        for unit in stage():
+            for fact in _ask(portfolio, unit, settings):
+                apply(portfolio, fact)
+                facts.append(fact)
+    return tuple(facts)
+
+
+Stage = Callable[[], Iterable[Unit]]
+
+
+def _stages(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[Stage, ...]:
+    """The stages of one input, in order. A stage lists its units only when the stages before it are done."""
+    match told:
+        case AlertReceived():
+            return (lambda: (Unit(portfolio.next_id("evt"), lambda: intake.admit(portfolio, told, settings)),),)
+        case BrokerReported():
+            return (lambda: (Unit(told.order_id, lambda: reports.understand(portfolio, told, settings)),),)
+        case OperatorAsked():
+            return (lambda: _asked(portfolio, told),)
+        case TickReached():
+            return (
+                lambda: _settlements(portfolio, settings),
+                lambda: _exits(portfolio, settings),
+                lambda: _signals(portfolio, settings),
+                lambda: _orders(portfolio, settings),
+                lambda: (Unit("memory", lambda: housekeeping.retire(portfolio)),),
+            )
+        case _:
+            return ()
+
+
+def _asked(portfolio: Portfolio, told: OperatorAsked) -> Iterable[Unit]:
+    for one in operator.named(portfolio, told):
+        yield Unit(one, partial(operator.close, portfolio, one, told))
+
+
+def _settlements(portfolio: Portfolio, settings: Settings) -> Iterable[Unit]:
+    for one in exits.expired(portfolio):
+        yield Unit(one, partial(exits.settle, portfolio, one, settings))
+
+
+def _exits(portfolio: Portfolio, settings: Settings) -> Iterable[Unit]:
+    for one in exits.due(portfolio, settings):
+        yield Unit(one, partial(exits.leave, portfolio, one, settings))
+
+
+def _signals(portfolio: Portfolio, settings: Settings) -> Iterable[Unit]:
+    for one in due.signals(portfolio):
+        yield Unit(one, partial(entry.decide, portfolio, one, settings))
+
+
+def _orders(portfolio: Portfolio, settings: Settings) -> Iterable[Unit]:
+    for one in tuple(portfolio.working):
+        yield Unit(one, partial(housekeeping.entry, portfolio, one, settings))
+        yield Unit(one, partial(exits.waiting, portfolio, one, settings))
+
+
+def _ask(portfolio: Portfolio, unit: Unit, settings: Settings) -> tuple[AnyFact, ...]:
+    try:
+        return unit.rule()
+    except LawBroken:
+        raise
+    except Exception as failure:  # noqa: BLE001  The only broad except of the core: one unit must not stop the others.
+        return (_failed(portfolio, unit, type(failure).__name__, settings=settings),)
+
+
+def _failed(portfolio: Portfolio, unit: Unit, exception: str, *, settings: Settings) -> UnitFailed:
+    """A signal is tried once more after the retry delay; the exception's text never enters a fact."""
+    signal = portfolio.signals.get(unit.name)
+    retry_at = None
+    if signal is not None and signal.attempts == 0:
+        retry_at = portfolio.now + settings.session.retry_delay_s * SECOND
+    return UnitFailed(unit.name, "processing_failed", exception, retry_at)

@@ -1,0 +1,63 @@
+"""When something is due next without anybody sending anything: the next instant a cycle is owed."""
+
+from rules.settings import Settings
+from state.order import Intent, OrderPhase
+from state.portfolio import Portfolio
+
+SECOND = 1_000_000_000
+
+
+def signals(portfolio: Portfolio) -> tuple[str, ...]:
+    """Undecided signals whose time has come, oldest first."""
+    now = portfolio.now
+    return tuple(one for one in portfolio.undecided if (at := portfolio.signals[one].next_at) is None or at <= now)
+
+
+def next_at(portfolio: Portfolio, settings: Settings) -> int | None:
+    """The earliest instant after now at which a cycle is owed, or None: retries, opens, orders, time exits, expiry."""
+    now = portfolio.now
+    instants = [
+        *_signal_instants(portfolio),
+        *_order_instants(portfolio, settings),
+        *_position_instants(portfolio),
+    ]
+    return min((one for one in instants if one > now), default=None)
+
+
+def _signal_instants(portfolio: Portfolio) -> list[int]:
+    waiting = (portfolio.signals[one].next_at for one in portfolio.undecided)
+    return [at for at in waiting if at is not None]
+
+
+def _order_instants(portfolio: Portfolio, settings: Settings) -> list[int]:
+    instants = []
+    for order in portfolio.working_orders():
+        # The first quote young enough to fill on is asked for as soon as it can exist.
+        instants.append(order.created_at + settings.fills.latency_s * SECOND)
+        instants.append(order.expires_at)
+        if order.intent is Intent.OPEN and order.valid_until is not None:
+            instants.append(order.valid_until + 1)
+        if order.phase is OrderPhase.CANCEL_REQUESTED:
+            instants.append(portfolio.now + SECOND)
+    return instants
+
+
+def _position_instants(portfolio: Portfolio) -> list[int]:
+    book, now = portfolio.book, portfolio.now
+    if not len(book):
+        return []
+    alive = book.alive
+    instants = []
+    for name in ("dte_exit_at", "hold_until", "expires_at", "last_trade_at"):
+        ahead = book.column(name)[alive & (book.column(name) > now)]
+        if ahead.size:
+            instants.append(int(ahead.min()))
+    # What waited for the open is judged there; what expired without being settled is tried again in a second,
+    # until it has alerted.
+    instants.append(portfolio.sessions.next_open(now))
+    over = alive & (book.column("expires_at") <= now) & (book.column("last_trade_at") <= now)
+    for row in over.nonzero()[0]:
+        if ("settlement_print_missing", book.ids[row]) not in portfolio.alerts:
+            instants.append(now + SECOND)
+            break
+    return instants

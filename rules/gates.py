@@ -1,0 +1,172 @@
+"""The ordered gates every signal passes: each returns a verdict with value, threshold and margin, never a bare bool."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from state.calendar import Calendar
+from state.calendar import Phase as SessionPhase
+from state.money import BASIS_POINTS, Count, Pct, Usd
+from state.order import Intent, Order
+from state.portfolio import Portfolio
+from state.signal import Signal, Verdict
+
+SECOND = 1_000_000_000
+
+
+class GateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits on what may be opened. A daily number of entries of 0 is no limit; exits are never limited."""
+
+    signal_age_s_max: Count = 1_800
+    queued_age_s_max: Count = 345_600
+    queued_drift_pct_max: Pct = 200
+    spot_age_s_max: Count = 180
+    quote_age_s_max: Count = 120
+    open_positions_max: Count = 5
+    positions_per_symbol_max: Count = 3
+    exposure_usd_max: Usd = 10_000_000_000
+    exposure_pct_max: Pct = 2_000
+    daily_loss_usd_max: Usd = 1_000_000_000
+    daily_entries_max: Count = 0
+    no_entry_before_close_s: Count = 300
+
+
+def traded_age(calendar: Calendar, at: int, now: int) -> int:
+    """Nanoseconds a market value has aged while the exchange was open since; a closed market ages nothing."""
+    session = calendar.session_at_or_before(now)
+    return max(0, min(now, session.late_close) - max(at, 0))
+
+
+def pending_entries(portfolio: Portfolio, ledger: str) -> tuple[Order, ...]:
+    """Working orders to open in a ledger: capacity they may still take is reserved."""
+    return tuple(one for one in portfolio.working_orders() if one.intent is Intent.OPEN and one.book == ledger)
+
+
+def _verdict(gate: str, code: str, *, value: int, most: int, unit: str) -> Verdict:
+    """Passed while value <= most."""
+    return Verdict(gate, None if value <= most else code, value, most, most - value, unit)
+
+
+def _room(gate: str, code: str, *, value: int, limit: int, unit: str) -> Verdict:
+    """Passed while value < limit."""
+    return Verdict(gate, None if value < limit else code, value, limit, limit - value, unit)
+
+
+def age(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
+    """Too old to act on. A signal that waited for the open is judged by how long it may wait."""
+    waited = signal.queued_at is not None
+    most = limits.queued_age_s_max if waited else limits.signal_age_s_max
+    seconds = (portfolio.now - min(signal.entry.at, portfolio.now)) // SECOND
+    return _verdict("age", "signal_stale", value=seconds, most=most, unit="s")
+
+
+def near_close(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
+    """No entry in the last minutes before the regular close."""
+    calendar = portfolio.sessions
+    if calendar.phase(portfolio.now) is not SessionPhase.RTH:
+        return Verdict("near_close", None, note="not in regular hours")
+    left = (calendar.session_at_or_before(portfolio.now).close - portfolio.now) // SECOND
+    code = None if left >= limits.no_entry_before_close_s else "too_close_to_close"
+    least = limits.no_entry_before_close_s
+    return Verdict("near_close", code, left, least, left - least, "s")
+
+
+def market_known(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
+    """A fresh price of the underlying is known."""
+    spot = portfolio.market.spots.get(signal.entry.symbol)
+    if spot is None:
+        return Verdict("market_known", "market_data_unavailable", note="no price of the underlying")
+    seconds = traded_age(portfolio.sessions, spot.at, portfolio.now) // SECOND
+    return _verdict("market_known", "market_data_unavailable", value=seconds, most=limits.spot_age_s_max, unit="s")
+
+
+def queued_drift(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
+    """A signal that waited for the open is dropped when the underlying has left the price it was sent at."""
+    spot, sent = portfolio.market.spots.get(signal.entry.symbol), signal.entry.price
+    if signal.queued_at is None or spot is None or not sent:
+        return Verdict("queued_drift", None, note="did not wait, or no price to compare")
+    drift = abs(spot.price - sent) * BASIS_POINTS // sent
+    return _verdict("queued_drift", "price_drift_exceeded", value=drift, most=limits.queued_drift_pct_max, unit="bp")
+
+
+def open_positions(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
+    """Room for one more position, entries in flight included."""
+    ledger = ledger_of(signal)
+    held = portfolio.ledgers[ledger].live + len(_new_positions(portfolio, ledger))
+    limit = limits.open_positions_max
+    return _room("open_positions", "max_open_positions_exceeded", value=held, limit=limit, unit="count")
+
+
+def symbol_positions(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
+    """Room for one more position in the symbol, entries in flight included."""
+    ledger, symbol = ledger_of(signal), signal.entry.symbol
+    pending = sum(one.contract.underlying == symbol for one in _new_positions(portfolio, ledger))
+    held = portfolio.ledgers[ledger].live_by_symbol.get(symbol, 0) + pending
+    limit = limits.positions_per_symbol_max
+    return _room("symbol_positions", "max_positions_per_symbol_exceeded", value=held, limit=limit, unit="count")
+
+
+def daily_loss(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
+    """Realized plus unrealized loss of the New York day, up to but not at the limit."""
+    ledger = ledger_of(signal)
+    loss = portfolio.today(ledger).equity_start - portfolio.equity(ledger)
+    limit = limits.daily_loss_usd_max
+    return _room("daily_loss", "daily_loss_limit_reached", value=loss, limit=limit, unit="usd")
+
+
+def daily_entries(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
+    """Entry fills of the New York day plus entries in flight; exits are not counted."""
+    if limits.daily_entries_max == 0:
+        return Verdict("daily_entries", None, note="no limit")
+    ledger = ledger_of(signal)
+    unfilled = sum(one.quantity_filled == 0 for one in pending_entries(portfolio, ledger))
+    taken = portfolio.today(ledger).entries_filled + unfilled
+    limit = limits.daily_entries_max
+    return _room("daily_entries", "daily_trade_cap_reached", value=taken, limit=limit, unit="count")
+
+
+Gate = Callable[[Portfolio, Signal, GateLimits], Verdict]
+
+GATES: tuple[Gate, ...] = (
+    age,
+    near_close,
+    open_positions,
+    symbol_positions,
+    daily_loss,
+    daily_entries,
+    market_known,
+    queued_drift,
+)
+"""In this order; all are asked, the first refusal is the primary code."""
+
+
+def exposure(portfolio: Portfolio, ledger: str, *, cost: int, limits: GateLimits) -> Verdict:
+    """Cost of open positions, worst cost of entries in flight and of this one, against both exposure limits."""
+    carried = portfolio.ledgers[ledger].cost_open
+    pending = sum(one.worst_cost for one in pending_entries(portfolio, ledger))
+    by_equity = max(0, portfolio.equity(ledger)) * limits.exposure_pct_max // BASIS_POINTS
+    most = min(limits.exposure_usd_max, by_equity)
+    return _verdict("exposure", "exposure_exceeded", value=carried + pending + cost, most=most, unit="usd")
+
+
+def buying_power(portfolio: Portfolio, ledger: str, *, cost: int) -> Verdict:
+    """Cash not promised to entries in flight pays for this one at its worst, commission included."""
+    pending = sum(one.worst_cost for one in pending_entries(portfolio, ledger))
+    free = portfolio.ledgers[ledger].cash - pending
+    return _verdict("buying_power", "insufficient_buying_power", value=cost, most=free, unit="usd")
+
+
+def quote_fresh(portfolio: Portfolio, at: int, limits: GateLimits) -> Verdict:
+    """The quote of the chosen contract is young enough to decide on."""
+    seconds = traded_age(portfolio.sessions, at, portfolio.now) // SECOND
+    return _verdict("quote_fresh", "quote_stale", value=seconds, most=limits.quote_age_s_max, unit="s")
+
+
+def ledger_of(signal: Signal) -> str:
+    """The ledger a signal trades in: test signals have their own."""
+    return "test" if signal.is_test else "paper"
+
+
+def _new_positions(portfolio: Portfolio, ledger: str) -> tuple[Order, ...]:
+    """Entries in flight that will open a position of their own."""
+    return tuple(one for one in pending_entries(portfolio, ledger) if one.position_id not in portfolio.book.row_of)

@@ -1,0 +1,104 @@
+"""The only place where an order is constructed, to open and to close."""
+
+import msgspec
+
+from rules.ticks import TickRules
+from state.contract import Contract
+from state.errors import LawBroken
+from state.money import Count, Pct, Usd
+from state.order import Intent, Order, Side
+from state.portfolio import Portfolio
+from state.position import Position
+from state.signal import Recommendation, Signal
+
+SECOND = 1_000_000_000
+
+
+class OrderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Entries are limit orders at ask + `limit_offset_usd`, valid `entry_timeout_s`; exits trade at the market.
+
+    `drift_pct_max` cancels an entry whose mid has left the price it was decided on. With `add_to_position` a signal
+    for a contract already held adds to that position; without, it is refused.
+    """
+
+    limit_offset_usd: Usd = 50_000
+    entry_timeout_s: Count = 60
+    drift_pct_max: Pct = 1_000
+    add_to_position: bool = True
+    exit_alert_after_s: Count = 300
+
+
+def limit_price(ask: int, contract: Contract, settings: OrderSettings, ticks: TickRules) -> int:
+    """The most an entry pays per share, in micro-dollars, on the class's tick."""
+    return ticks.adverse(contract.root, ask + settings.limit_offset_usd, Side.BUY)
+
+
+def held_position(portfolio: Portfolio, contract: Contract, ledger: str) -> Position | None:
+    """The open position of a contract in a ledger; one that is closing takes no further contracts."""
+    for position in portfolio.live_positions():
+        if position.contract == contract and position.book == ledger and position.phase == "open":
+            return position
+    return None
+
+
+def to_open(
+    portfolio: Portfolio, signal: Signal, recommendation: Recommendation, *, ledger: str, settings: OrderSettings
+) -> Order:
+    """The entry order of an approved signal: a limit order to buy, for the position it opens or adds to."""
+    contract = recommendation.contract
+    held = held_position(portfolio, contract, ledger)
+    number = portfolio.next_id("ord")
+    return Order(
+        id=number,
+        client_order_id=f"oracle-{number}",
+        signal_id=signal.id,
+        position_id=held.id if held is not None else portfolio.next_id("pos"),
+        book=ledger,
+        is_test=signal.is_test,
+        engine=recommendation.engine,
+        contract=contract,
+        side=Side.BUY,
+        intent=Intent.OPEN,
+        quantity=recommendation.quantity,
+        limit_price=recommendation.limit_price,
+        reason="signal",
+        decision_price=recommendation.entry_price,
+        decision_quote_at=recommendation.quote_at,
+        created_at=portfolio.now,
+        valid_until=portfolio.now + settings.entry_timeout_s * SECOND,
+        expires_at=_close_today(portfolio, contract),
+    )
+
+
+def to_close(portfolio: Portfolio, position: Position, reason: str) -> Order:
+    """The exit order of a position: everything it holds, at the market, good for the contract's session."""
+    mark, mark_at = portfolio.book.mark_of(position.id)
+    number = portfolio.next_id("ord")
+    return Order(
+        id=number,
+        client_order_id=f"oracle-{number}",
+        signal_id=position.signal_id,
+        position_id=position.id,
+        book=position.book,
+        is_test=position.is_test,
+        engine=position.engine,
+        contract=position.contract,
+        side=Side.SELL,
+        intent=Intent.CLOSE,
+        quantity=position.quantity_open,
+        limit_price=None,
+        reason=reason,
+        decision_price=mark,
+        decision_quote_at=mark_at,
+        created_at=portfolio.now,
+        valid_until=None,
+        expires_at=_close_today(portfolio, position.contract),
+    )
+
+
+def _close_today(portfolio: Portfolio, contract: Contract) -> int:
+    calendar = portfolio.sessions
+    close = calendar.trading_close(contract, calendar.day_of(portfolio.now))
+    if close is None:
+        raise LawBroken(f"an order for {contract.occ} was decided on a day it does not trade")
+    return close

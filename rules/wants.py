@@ -1,0 +1,73 @@
+"""What must be observed: a plan that follows from inputs (alerts, the market, what is held), not from decisions."""
+
+from datetime import date, timedelta
+
+import msgspec
+
+from state.money import Count
+from state.portfolio import Portfolio
+
+
+class WantSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`strikes_each_side`: how many listed strikes on each side of the underlying are observed per expiry."""
+
+    strikes_each_side: Count = 5
+
+
+class ChainSlice(msgspec.Struct, frozen=True):
+    """Expiries of one underlying from `first` to `last`, calls and puts, nearest strikes on each side of its price."""
+
+    symbol: str
+    first: date
+    last: date
+    strikes_each_side: int
+
+
+class SettlementWanted(msgspec.Struct, frozen=True):
+    """The official settlement value of an underlying on an expiration date; `opening` tells AM from PM."""
+
+    symbol: str
+    day: date
+    opening: bool
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What one cycle has to observe."""
+
+    symbols: tuple[str, ...]
+    slices: tuple[ChainSlice, ...]
+    contracts: tuple[str, ...]
+    settlements: tuple[SettlementWanted, ...]
+
+    @property
+    def empty(self) -> bool:
+        """True when nothing has to be observed."""
+        return not (self.symbols or self.contracts)
+
+
+def plan(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, tuple[int, int]], *, now: int) -> Plan:
+    """The plan for a cycle at `now`. `dte_of` gives (least, most) days to expiry that each profile may buy."""
+    calendar = portfolio.sessions
+    symbols: dict[str, None] = {}
+    slices: dict[tuple[str, str], ChainSlice] = {}
+    for (symbol, profile), until in portfolio.watches.items():
+        if until < now:
+            continue
+        symbols[symbol] = None
+        least, most = dte_of[profile]
+        today = calendar.day_of(now)
+        first, last = today + timedelta(days=least), today + timedelta(days=most)
+        slices[symbol, profile] = ChainSlice(symbol, first, last, settings.strikes_each_side)
+    contracts = {occ: None for occ, until in portfolio.watched_contracts.items() if until >= now}
+    settlements: dict[SettlementWanted, None] = {}
+    for position in portfolio.live_positions():
+        contracts[position.contract.occ] = None
+        symbols[position.contract.underlying] = None
+        expires_at = calendar.expiry_instant(position.contract)
+        if expires_at is not None and expires_at <= now:
+            day = calendar.day_of(expires_at)
+            settlements[SettlementWanted(position.contract.underlying, day, position.contract.am_settled)] = None
+    for order in portfolio.working_orders():
+        contracts[order.contract.occ] = None
+        symbols[order.contract.underlying] = None
+    return Plan(tuple(symbols), tuple(slices.values()), tuple(contracts), tuple(settlements))

@@ -1,0 +1,361 @@
+"""How each fact changes the portfolio: it stores, adds and indexes resulting values. Deliberately absent: any decision."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from state import facts as f
+from state.errors import LawBroken
+from state.ledger import LEDGERS
+from state.order import ORDER_LIFE, Intent, Order, OrderTrigger
+from state.portfolio import Portfolio
+from state.position import POSITION_LIFE, Position, PositionTrigger
+from state.signal import SIGNAL_LIFE, Signal, SignalTrigger
+
+
+def apply(portfolio: Portfolio, fact: f.AnyFact) -> None:
+    """Fold one fact into the portfolio; raises LawBroken for an illegal step, having changed nothing."""
+    _APPLY[type(fact)](portfolio, fact)
+
+
+def _signal(portfolio: Portfolio, signal_id: str) -> Signal:
+    try:
+        return portfolio.signals[signal_id]
+    except KeyError:
+        raise LawBroken(f"there is no signal {signal_id}") from None
+
+
+def _position(portfolio: Portfolio, position_id: str) -> Position:
+    try:
+        return portfolio.positions[position_id]
+    except KeyError:
+        raise LawBroken(f"there is no position {position_id}") from None
+
+
+def _advance(portfolio: Portfolio, signal_id: str, trigger: SignalTrigger, **changes: Any) -> None:
+    signal = _signal(portfolio, signal_id)
+    signal = replace(signal, phase=SIGNAL_LIFE.advance(signal.phase, trigger), **changes)
+    portfolio.signals[signal_id] = signal
+    if not signal.undecided:
+        portfolio.undecided.pop(signal_id, None)
+
+
+def _move(portfolio: Portfolio, order: Order, trigger: OrderTrigger, **changes: Any) -> Order:
+    order = replace(order, phase=ORDER_LIFE.advance(order.phase, trigger), **changes)
+    if not order.working:
+        order = replace(order, ended_at=portfolio.now)
+        portfolio.working.pop(order.id, None)
+    portfolio.orders[order.id] = order
+    return order
+
+
+def _keep(portfolio: Portfolio, position: Position) -> None:
+    portfolio.positions[position.id] = position
+    portfolio.book.update(position)
+
+
+# -- alerts and signals ---------------------------------------------------------------------------------------------
+
+
+def _alert_logged(portfolio: Portfolio, fact: f.AlertLogged) -> None:
+    portfolio.count(fact.event_id)
+
+
+def _signal_created(portfolio: Portfolio, fact: f.SignalCreated) -> None:
+    signal, entry = fact.signal, fact.signal.entry
+    portfolio.count(signal.id)
+    portfolio.signals[signal.id] = signal
+    portfolio.undecided[signal.id] = None
+    portfolio.hashes[entry.signal_hash, entry.is_test] = (signal.id, portfolio.now)
+    key = (entry.symbol, str(entry.direction), entry.timeframe, entry.is_test)
+    portfolio.accepted[key] = (signal.id, portfolio.now)
+    watch = (entry.symbol, signal.profile)
+    portfolio.watches[watch] = max(portfolio.watches.get(watch, 0), signal.watch_until)
+    if entry.contract is not None:
+        occ = entry.contract.occ
+        portfolio.watched_contracts[occ] = max(portfolio.watched_contracts.get(occ, 0), signal.watch_until)
+
+
+def _signal_queued(portfolio: Portfolio, fact: f.SignalQueued) -> None:
+    _advance(
+        portfolio,
+        fact.signal_id,
+        SignalTrigger.QUEUE,
+        queued_at=portfolio.now,
+        queued_until=fact.until,
+        queue_reason=fact.reason,
+        next_at=fact.until,
+    )
+
+
+def _signal_released(portfolio: Portfolio, fact: f.SignalReleased) -> None:
+    _advance(portfolio, fact.signal_id, SignalTrigger.RELEASE, next_at=None)
+
+
+def _signal_retry_scheduled(portfolio: Portfolio, fact: f.SignalRetryScheduled) -> None:
+    signal = _signal(portfolio, fact.signal_id)
+    portfolio.signals[signal.id] = replace(
+        signal, attempts=signal.attempts + 1, next_at=fact.next_at, retry_code=fact.code, verdicts=fact.verdicts
+    )
+
+
+def _signal_approved(portfolio: Portfolio, fact: f.SignalApproved) -> None:
+    changes = {"verdicts": fact.verdicts, "recommendation": fact.recommendation, "decided_at": portfolio.now}
+    _advance(portfolio, fact.signal_id, SignalTrigger.APPROVE, next_at=None, **changes)
+
+
+def _signal_decided(portfolio: Portfolio, fact: f.SignalDecided) -> None:
+    changes = {"verdicts": fact.verdicts, "recommendation": fact.recommendation, "decided_at": portfolio.now}
+    _advance(portfolio, fact.signal_id, SignalTrigger.DECIDE_ONLY, next_at=None, reason=fact.code, **changes)
+
+
+def _signal_refused(portfolio: Portfolio, fact: f.SignalRefused) -> None:
+    changes = {"contributing": fact.contributing, "verdicts": fact.verdicts, "decided_at": portfolio.now}
+    _advance(portfolio, fact.signal_id, SignalTrigger.REJECT, next_at=None, reason=fact.code, **changes)
+
+
+def _signal_executed(portfolio: Portfolio, fact: f.SignalExecuted) -> None:
+    _advance(portfolio, fact.signal_id, SignalTrigger.EXECUTE, position_id=fact.position_id)
+
+
+def _signal_failed(portfolio: Portfolio, fact: f.SignalFailed) -> None:
+    _advance(portfolio, fact.signal_id, SignalTrigger.FAIL, reason=fact.code)
+
+
+def _unit_failed(portfolio: Portfolio, fact: f.UnitFailed) -> None:
+    signal = portfolio.signals.get(fact.unit)
+    if signal is None or not signal.undecided:
+        return
+    if fact.retry_at is None:
+        _advance(portfolio, signal.id, SignalTrigger.REJECT, reason=fact.code, decided_at=portfolio.now, next_at=None)
+        return
+    again = replace(signal, attempts=signal.attempts + 1, next_at=fact.retry_at, retry_code=fact.code)
+    portfolio.signals[signal.id] = again
+
+
+# -- orders ---------------------------------------------------------------------------------------------------------
+
+
+def _order_created(portfolio: Portfolio, fact: f.OrderCreated) -> None:
+    order = fact.order
+    if order.intent is Intent.CLOSE and any(
+        one.position_id == order.position_id for one in portfolio.working_orders() if one.intent is Intent.CLOSE
+    ):
+        raise LawBroken(f"position {order.position_id} already has a working closing order")
+    if order.id in portfolio.orders:
+        raise LawBroken(f"order {order.id} exists already")
+    portfolio.count(order.id)
+    portfolio.count(order.position_id)
+    portfolio.orders[order.id] = order
+    portfolio.working[order.id] = None
+    if order.signal_id is not None and order.intent is Intent.OPEN:
+        signal = _signal(portfolio, order.signal_id)
+        portfolio.signals[signal.id] = replace(signal, order_id=order.id)
+
+
+def _order_submitted(portfolio: Portfolio, fact: f.OrderSubmitted) -> None:
+    _move(portfolio, portfolio.order_of(fact.order_id), OrderTrigger.SUBMIT, reports=fact.number)
+
+
+def _order_cancel_asked(portfolio: Portfolio, fact: f.OrderCancelAsked) -> None:
+    _move(portfolio, portfolio.order_of(fact.order_id), OrderTrigger.ASK_CANCEL, end_reason=fact.reason)
+
+
+def _order_filled(portfolio: Portfolio, fact: f.OrderFilled) -> None:
+    order, fill = portfolio.order_of(fact.order_id), fact.fill
+    filled = order.quantity_filled + fill.quantity
+    if fill.quantity <= 0 or filled > order.quantity:
+        raise LawBroken(f"order {order.id} cannot fill {fill.quantity} of the {order.quantity_left} contracts left")
+    trigger = OrderTrigger.FILL if filled == order.quantity else OrderTrigger.FILL_PART
+    _move(
+        portfolio,
+        order,
+        trigger,
+        quantity_filled=filled,
+        reports=fact.number,
+        last_fill_quote_at=fill.quote_at,
+    )
+    portfolio.count(fill.id)
+    if order.intent is Intent.OPEN and order.quantity_filled == 0:
+        portfolio.today(order.book).entries_filled += 1
+
+
+def _order_ended(portfolio: Portfolio, fact: f.OrderEnded) -> None:
+    order = portfolio.order_of(fact.order_id)
+    _move(portfolio, order, OrderTrigger(fact.trigger), reports=fact.number, end_reason=fact.reason)
+
+
+# -- positions ------------------------------------------------------------------------------------------------------
+
+
+def _position_opened(portfolio: Portfolio, fact: f.PositionOpened) -> None:
+    position = fact.position
+    if position.book not in LEDGERS or position.id in portfolio.positions:
+        raise LawBroken(f"position {position.id} cannot be opened in ledger {position.book}")
+    calendar, contract = portfolio.sessions, position.contract
+    expires_at, last_trade_at = calendar.expiry_instant(contract), calendar.last_trade_at(contract)
+    if expires_at is None or last_trade_at is None:
+        raise LawBroken(f"the adopted calendar does not reach the expiration of {contract.occ}")
+    portfolio.count(position.id)
+    portfolio.positions[position.id] = position
+    late = contract.root in calendar.late_roots
+    portfolio.book.add(position, (expires_at, last_trade_at, late), portfolio.market)
+    portfolio.ledgers[position.book].buy(
+        contract.underlying, cost=position.cost, commission=position.commission, opens=True
+    )
+    portfolio.touched.add(position.book)
+
+
+def _position_increased(portfolio: Portfolio, fact: f.PositionIncreased) -> None:
+    position = _position(portfolio, fact.position_id)
+    if not position.live:
+        raise LawBroken(f"position {position.id} is closed and cannot grow")
+    _keep(
+        portfolio,
+        replace(
+            position,
+            quantity=position.quantity + fact.quantity,
+            quantity_open=position.quantity_open + fact.quantity,
+            cost=position.cost + fact.cost,
+            cost_open=position.cost_open + fact.cost,
+            commission=position.commission + fact.commission,
+            commission_open=position.commission_open + fact.commission,
+            target=fact.target,
+            stop=fact.stop,
+            initial_risk=fact.initial_risk,
+        ),
+    )
+    portfolio.ledgers[position.book].buy(
+        position.contract.underlying, cost=fact.cost, commission=fact.commission, opens=False
+    )
+    portfolio.touched.add(position.book)
+
+
+def _position_reduced(portfolio: Portfolio, fact: f.PositionReduced) -> None:
+    position = _position(portfolio, fact.position_id)
+    left = position.quantity_open - fact.quantity
+    if fact.quantity <= 0 or left < 0:
+        raise LawBroken(f"position {position.id} holds {position.quantity_open} contracts, not {fact.quantity}")
+    if left == 0 and (position.cost_open != fact.cost or position.commission_open != fact.entry_commission):
+        raise LawBroken(f"position {position.id} would end empty but still carry cost")
+    _keep(
+        portfolio,
+        replace(
+            position,
+            quantity_open=left,
+            cost_open=position.cost_open - fact.cost,
+            commission=position.commission + fact.exit_commission,
+            commission_open=position.commission_open - fact.entry_commission,
+            proceeds=position.proceeds + fact.proceeds,
+            realized_gross=position.realized_gross + fact.gross,
+            realized_net=position.realized_net + fact.net,
+        ),
+    )
+    portfolio.ledgers[position.book].sell(
+        proceeds=fact.proceeds,
+        cost=fact.cost,
+        entry_commission=fact.entry_commission,
+        exit_commission=fact.exit_commission,
+    )
+    portfolio.today(position.book).realized_net += fact.net
+    portfolio.touched.add(position.book)
+
+
+def _close_asked(portfolio: Portfolio, fact: f.CloseAsked) -> None:
+    position = _position(portfolio, fact.position_id)
+    portfolio.asked[position.id] = None
+    _keep(portfolio, replace(position, close_asked=fact.reason))
+
+
+def _exit_chosen(portfolio: Portfolio, fact: f.ExitChosen) -> None:
+    position = _position(portfolio, fact.position_id)
+    phase = POSITION_LIFE.advance(position.phase, PositionTrigger.BEGIN_CLOSE)
+    _keep(portfolio, replace(position, phase=phase, exit_order_id=fact.order_id, exit_reasons=fact.reasons))
+
+
+def _position_reopened(portfolio: Portfolio, fact: f.PositionReopened) -> None:
+    position = _position(portfolio, fact.position_id)
+    phase = POSITION_LIFE.advance(position.phase, PositionTrigger.REOPEN)
+    _keep(portfolio, replace(position, phase=phase, exit_order_id=None))
+
+
+def _position_settled(portfolio: Portfolio, fact: f.PositionSettled) -> None:
+    position = _position(portfolio, fact.position_id)
+    portfolio.positions[position.id] = replace(position, settled_at=fact.settlement_at)
+
+
+def _position_closed(portfolio: Portfolio, fact: f.PositionClosed) -> None:
+    position = _position(portfolio, fact.position_id)
+    if position.quantity_open:
+        raise LawBroken(f"position {position.id} still holds {position.quantity_open} contracts")
+    phase = POSITION_LIFE.advance(position.phase, PositionTrigger.CLOSE)
+    _keep(portfolio, replace(position, phase=phase, exit_reasons=fact.reasons, closed_at=portfolio.now))
+    portfolio.asked.pop(position.id, None)
+    portfolio.ledgers[position.book].close(position.contract.underlying)
+
+
+def _outcome_recorded(portfolio: Portfolio, fact: f.OutcomeRecorded) -> None:
+    portfolio.count(fact.outcome.id)
+    portfolio.outcomes.append(fact.outcome)
+
+
+# -- housekeeping ---------------------------------------------------------------------------------------------------
+
+
+def _alerted(portfolio: Portfolio, fact: f.Alerted) -> None:
+    portfolio.alerts[fact.code, fact.subject] = portfolio.now
+
+
+def _nouns_retired(portfolio: Portfolio, fact: f.NounsRetired) -> None:
+    portfolio.retired_on = fact.day
+    for signal_id in fact.signals:
+        del portfolio.signals[signal_id]
+    for order_id in fact.orders:
+        del portfolio.orders[order_id]
+    for position_id in fact.positions:
+        del portfolio.positions[position_id]
+    portfolio.hashes = {key: one for key, one in portfolio.hashes.items() if one[1] >= fact.before}
+    portfolio.accepted = {key: one for key, one in portfolio.accepted.items() if one[1] >= fact.before}
+    portfolio.watches = {key: until for key, until in portfolio.watches.items() if until >= portfolio.now}
+    portfolio.watched_contracts = {
+        occ: until for occ, until in portfolio.watched_contracts.items() if until >= portfolio.now
+    }
+    portfolio.alerts = {key: at for key, at in portfolio.alerts.items() if at >= fact.before}
+
+
+def _market_retired(portfolio: Portfolio, fact: f.MarketRetired) -> None:
+    portfolio.market.retire(fact.before, fact.keep)
+    portfolio.book.remap(portfolio.market, lambda position_id: portfolio.positions[position_id].contract.occ)
+
+
+_APPLY: dict[type, Callable[[Portfolio, Any], None]] = {
+    f.AlertLogged: _alert_logged,
+    f.SignalCreated: _signal_created,
+    f.SignalQueued: _signal_queued,
+    f.SignalReleased: _signal_released,
+    f.SignalRetryScheduled: _signal_retry_scheduled,
+    f.SignalApproved: _signal_approved,
+    f.SignalDecided: _signal_decided,
+    f.SignalRefused: _signal_refused,
+    f.SignalExecuted: _signal_executed,
+    f.SignalFailed: _signal_failed,
+    f.UnitFailed: _unit_failed,
+    f.OrderCreated: _order_created,
+    f.OrderSubmitted: _order_submitted,
+    f.OrderCancelAsked: _order_cancel_asked,
+    f.OrderFilled: _order_filled,
+    f.OrderEnded: _order_ended,
+    f.PositionOpened: _position_opened,
+    f.PositionIncreased: _position_increased,
+    f.PositionReduced: _position_reduced,
+    f.CloseAsked: _close_asked,
+    f.ExitChosen: _exit_chosen,
+    f.PositionReopened: _position_reopened,
+    f.PositionSettled: _position_settled,
+    f.PositionClosed: _position_closed,
+    f.OutcomeRecorded: _outcome_recorded,
+    f.Alerted: _alerted,
+    f.NounsRetired: _nouns_retired,
+    f.MarketRetired: _market_retired,
+}

@@ -1,0 +1,136 @@
+"""Live positions as integer columns beside their records, for marking and exit screening in one pass."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from state.ledger import LEDGERS
+from state.market import Ints, MarketView, Mask
+from state.position import Position, PositionPhase
+
+NEVER = 2**63 - 1
+"""In a column: an instant or a level that does not come."""
+
+_COLUMNS = (
+    "market_row",
+    "ledger",
+    "quantity",
+    "cost",
+    "commission",
+    "target",
+    "stop",
+    "dte_exit_at",
+    "hold_until",
+    "expires_at",
+    "last_trade_at",
+    "late",
+    "closing",
+    "asked",
+    "mark",
+    "mark_at",
+)
+
+
+class Book:
+    """One row per live position, in the order they were opened. Rows of closed positions are dropped lazily."""
+
+    def __init__(self) -> None:
+        self.ids: list[str | None] = []
+        self.row_of: dict[str, int] = {}
+        self._columns: dict[str, Ints] = {name: np.zeros(64, np.int64) for name in _COLUMNS}
+        self._dead = 0
+
+    def __len__(self) -> int:
+        return len(self.row_of)
+
+    def column(self, name: str) -> Ints:
+        """One column over all rows, dead ones included; not to be written to by callers."""
+        return self._columns[name][: len(self.ids)]
+
+    @property
+    def alive(self) -> Mask:
+        """Which rows hold a live position."""
+        return self.column("quantity") > 0
+
+    def add(self, position: Position, instants: tuple[int, int, bool], view: MarketView) -> None:
+        """Give a position its row. `instants` = (expiry, last trade, trades late), from the adopted calendar."""
+        row = len(self.ids)
+        if row == len(self._columns["mark"]):
+            for name, column in self._columns.items():
+                self._columns[name] = np.concatenate([column, np.zeros_like(column)])
+        self.ids.append(position.id)
+        self.row_of[position.id] = row
+        columns = self._columns
+        columns["market_row"][row] = view.rows.get(position.contract.occ, -1)
+        columns["ledger"][row] = LEDGERS.index(position.book)
+        columns["expires_at"][row], columns["last_trade_at"][row], columns["late"][row] = instants
+        columns["mark"][row], columns["mark_at"][row] = position.entry_price, 0
+        self.update(position)
+        self._mark_rows(np.array([row]), view)
+
+    def update(self, position: Position) -> None:
+        """Bring a position's row in line with its record; a closed one loses its row."""
+        row = self.row_of[position.id]
+        terms, columns = position.terms, self._columns
+        columns["quantity"][row] = position.quantity_open
+        columns["cost"][row] = position.cost_open
+        columns["commission"][row] = position.commission_open
+        columns["target"][row] = position.target
+        columns["stop"][row] = position.stop
+        columns["dte_exit_at"][row] = NEVER if terms.dte_exit_at is None else terms.dte_exit_at
+        columns["hold_until"][row] = NEVER if position.hold_until is None else position.hold_until
+        columns["closing"][row] = position.phase is PositionPhase.CLOSING
+        columns["asked"][row] = position.close_asked is not None
+        if not position.live:
+            self._drop(position.id)
+
+    def mark_all(self, view: MarketView) -> None:
+        """Mark every row whose quote gives a mark; the others keep their last mark and its instant."""
+        if self.ids:
+            self._mark_rows(np.arange(len(self.ids)), view)
+
+    def mark_of(self, position_id: str) -> tuple[int, int]:
+        """(mark in micro-dollars, the instant of the quote it came from: 0 when never marked)."""
+        row = self.row_of[position_id]
+        return int(self._columns["mark"][row]), int(self._columns["mark_at"][row])
+
+    def set_mark(self, position_id: str, marked: tuple[int, int]) -> None:
+        """Put back a mark and its instant from a snapshot."""
+        row = self.row_of[position_id]
+        self._columns["mark"][row], self._columns["mark_at"][row] = marked
+
+    def value(self, ledger: str) -> int:
+        """Marks of a ledger's live positions, in micro-dollars."""
+        mine = self.column("ledger") == LEDGERS.index(ledger)
+        return int((self.column("mark") * self.column("quantity") * 100)[mine].sum())
+
+    def carried(self, ledger: str) -> tuple[int, int]:
+        """(cost, entry commission) that a ledger's live positions carry, in micro-dollars."""
+        mine = (self.column("ledger") == LEDGERS.index(ledger)) & self.alive
+        return int(self.column("cost")[mine].sum()), int(self.column("commission")[mine].sum())
+
+    def remap(self, view: MarketView, occ_of: Callable[[str], str]) -> None:
+        """Find the rows of the contract table again after contracts were retired from it."""
+        for position_id, row in self.row_of.items():
+            self._columns["market_row"][row] = view.rows.get(occ_of(position_id), -1)
+
+    def _mark_rows(self, rows: Ints, view: MarketView) -> None:
+        market_rows = self._columns["market_row"][rows]
+        known = market_rows >= 0
+        rows, market_rows = rows[known], market_rows[known]
+        mark, marked, at = view.marks(market_rows)
+        self._columns["mark"][rows[marked]] = mark[marked]
+        self._columns["mark_at"][rows[marked]] = at[marked]
+
+    def _drop(self, position_id: str) -> None:
+        row = self.row_of.pop(position_id)
+        self.ids[row] = None
+        self._columns["quantity"][row] = 0
+        self._dead += 1
+        if self._dead > 64 and self._dead * 2 > len(self.ids):
+            kept = [row for row, one in enumerate(self.ids) if one is not None]
+            for column in self._columns.values():
+                column[: len(kept)] = column[kept]
+            self.ids = [self.ids[row] for row in kept]
+            self.row_of = {one: row for row, one in enumerate(self.ids) if one is not None}
+            self._dead = 0

@@ -1,0 +1,298 @@
+"""How records lie in a segment: body, frame and header as bytes, and the scan that tells torn from damaged.
+
+Nothing here touches a file. A body is what was said and is the same on every machine; a frame is how one segment
+of one run carries it, so frames differ between machines while the digest chain over the bodies does not.
+
+    segment  = header (512 bytes), frames, zeros up to the size the header promises (none once sealed)
+    frame    = length u32, synced_lsn u64, crc u32, body        (a mark has a kind in place of the length, no body)
+    body     = lsn u64, seen_at i64, schema u16, size of kind u8, kind, payload
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from hashlib import sha256
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from state.errors import BadUsage, JournalDamaged, LawBroken
+
+FORMAT_VERSION: Final = 1
+HEADER_BYTES: Final = 512
+FRAME_HEAD_BYTES: Final = 16
+PAYLOAD_BYTES_MAX: Final = 16 * 2**20
+GENESIS: Final = bytes(32)
+RUN_ID_BYTES: Final = 16
+
+_MAGIC: Final = b"oraclejl"
+_HEADER = struct.Struct("<8sHBB16sQQ32s")
+_FRAME_HEAD = struct.Struct("<IQI")
+_COVERED = struct.Struct("<IQ")
+_CHECK = struct.Struct("<I")
+_BODY_HEAD = struct.Struct("<QqHB")
+_CONTENT_HEAD = struct.Struct("<qHB")
+_NUMBER = struct.Struct("<Q")
+_MARK_BIT: Final = 0x8000_0000
+_BODY_BYTES_MAX: Final = _BODY_HEAD.size + 255 + PAYLOAD_BYTES_MAX
+_NONZERO = re.compile(rb"[^\0]")
+
+
+class Mark(IntEnum):
+    """A frame without a body: it says only that everything before it is durable."""
+
+    IDLE = 1
+    SNAPSHOT = 2
+    SEAL = 3
+
+
+_MARK_LENGTHS: Final = {_MARK_BIT | mark: mark for mark in Mark}
+_SEAL_LENGTH: Final = _MARK_BIT | Mark.SEAL
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One life of a process: 16 random bytes chosen by the caller, the version of its code, the host it ran on."""
+
+    run_id: bytes
+    code_version: str
+    host: str
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a segment says of itself: its run, its first LSN, the chain before it, the bytes it was given."""
+
+    run: Run
+    first_lsn: int
+    chain: bytes
+    allocated_bytes: int
+
+
+class Body(msgspec.Struct, frozen=True, gc=False):
+    """One record as it was appended, with the version of the code that appended it."""
+
+    lsn: int
+    seen_at: int
+    kind: str
+    schema: int
+    payload: bytes
+    code_version: str
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """A verified segment: valid frames fill `raw[:end]`, then come `torn_bytes` bytes that are none."""
+
+    name: str
+    raw: bytes
+    header: Header
+    end: int
+    last_lsn: int
+    chain: bytes
+    sealed: bool
+    torn_bytes: int
+
+    def bodies(self) -> Iterator[bytes]:
+        """Encoded bodies of the valid frames, in order."""
+        offset = HEADER_BYTES
+        while offset < self.end:
+            (length,) = _CHECK.unpack_from(self.raw, offset)
+            offset += FRAME_HEAD_BYTES
+            if length not in _MARK_LENGTHS:
+                yield self.raw[offset : offset + length]
+                offset += length
+
+    @property
+    def empty(self) -> bool:
+        """Whether the segment holds no record."""
+        return self.last_lsn < self.header.first_lsn
+
+
+class _Frame(NamedTuple):
+    end: int
+    synced_lsn: int
+    mark: Mark | None
+    body: bytes
+
+
+def encode_content(seen_at: int, kind: str, *, schema: int, payload: bytes) -> bytes:
+    """Bytes of a record but its number. Raises LawBroken when a part is larger than the format allows."""
+    name = kind.encode()
+    if not 0 < len(name) <= 255 or len(payload) > PAYLOAD_BYTES_MAX:
+        message = f"a record has a kind of {len(name)} bytes (1 to 255) and a payload of {len(payload)} bytes"
+        raise LawBroken(f"{message} (at most {PAYLOAD_BYTES_MAX}); bound the input before it is numbered")
+    try:
+        return b"".join((_CONTENT_HEAD.pack(seen_at, schema, len(name)), name, payload))
+    except struct.error as refusal:
+        raise LawBroken(f"seen_at {seen_at} or schema {schema} of a record is outside its range") from refusal
+
+
+def encode_body(lsn: int, content: bytes) -> bytes:
+    """Bytes of a numbered record."""
+    return _NUMBER.pack(lsn) + content
+
+
+def decode_body(body: bytes, *, code_version: str) -> Body:
+    """The record in its bytes. Raises ValueError on bytes that `encode_body` did not make."""
+    try:
+        lsn, seen_at, schema, size = _BODY_HEAD.unpack_from(body)
+    except struct.error as refusal:
+        raise ValueError(f"a body of {len(body)} bytes is too short") from refusal
+    split = _BODY_HEAD.size + size
+    if not size or split > len(body):
+        raise ValueError(f"a body of {len(body)} bytes cannot have a kind of {size} bytes")
+    return Body(lsn, seen_at, body[_BODY_HEAD.size : split].decode(), schema, body[split:], code_version)
+
+
+def chained(chain: bytes, body: bytes) -> bytes:
+    """Digest after a body: sha256(previous digest || body)."""
+    return sha256(chain + body).digest()
+
+
+def seed_of(header: Header) -> int:
+    """Start value of every checksum in a segment, so that a frame of another run or segment is never valid here."""
+    return crc32(header.run.run_id + _NUMBER.pack(header.first_lsn))
+
+
+def encode_frame(body: bytes, synced_lsn: int, *, seed: int) -> bytes:
+    """Frame of a body."""
+    covered = _COVERED.pack(len(body), synced_lsn)
+    return b"".join((covered, _CHECK.pack(crc32(body, crc32(covered, seed))), body))
+
+
+def encode_mark(mark: Mark, synced_lsn: int, *, seed: int) -> bytes:
+    """Frame of a mark."""
+    covered = _COVERED.pack(_MARK_BIT | mark, synced_lsn)
+    return covered + _CHECK.pack(crc32(covered, seed))
+
+
+def encode_header(header: Header) -> bytes:
+    """First 512 bytes of a segment. Raises BadUsage when run id, code version or host do not fit."""
+    run, code, host = header.run, header.run.code_version.encode(), header.run.host.encode()
+    if len(run.run_id) != RUN_ID_BYTES or len(code) > 128 or len(host) > 255:
+        message = f"a run needs an id of {RUN_ID_BYTES} bytes, a code version of at most 128, a host of at most 255"
+        raise BadUsage(f"{message}; got {len(run.run_id)}, {len(code)}, {len(host)}")
+    fixed = _HEADER.pack(
+        _MAGIC,
+        FORMAT_VERSION,
+        len(code),
+        len(host),
+        run.run_id,
+        header.first_lsn,
+        header.allocated_bytes,
+        header.chain,
+    )
+    content = (fixed + code + host).ljust(HEADER_BYTES - _CHECK.size, b"\0")
+    return content + _CHECK.pack(crc32(content))
+
+
+def decode_header(raw: bytes) -> Header:
+    """Header of a segment. Raises ValueError when it is damaged or of another format."""
+    if len(raw) < HEADER_BYTES:
+        raise ValueError(f"the file has {len(raw)} bytes, fewer than a header")
+    content = raw[: HEADER_BYTES - _CHECK.size]
+    if _CHECK.unpack_from(raw, len(content)) != (crc32(content),):
+        raise ValueError("the header does not match its checksum")
+    magic, version, code_size, host_size, run_id, first_lsn, allocated, chain = _HEADER.unpack_from(content)
+    if (magic, version) != (_MAGIC, FORMAT_VERSION):
+        raise ValueError(f"the header is of format {version}, this program reads format {FORMAT_VERSION}")
+    split = _HEADER.size + code_size
+    code, host = content[_HEADER.size : split].decode(), content[split : split + host_size].decode()
+    return Header(Run(run_id, code, host), first_lsn, chain, allocated)
+
+
+def damaged(name: str, offset: int, *, why: str) -> JournalDamaged:
+    """The refusal to go on over damaged acknowledged data, naming the place and the remedy."""
+    return JournalDamaged(f"{name} at byte {offset}: {why}; nothing was changed, restore the file from a copy")
+
+
+def scan_segment(name: str, raw: bytes, *, last: bool) -> Scan:
+    """Verify one segment; `last` says that no later segment exists, so that its tail may be torn.
+
+    A tail is torn, and reported as `torn_bytes`, only when nothing shows that it had been acknowledged. Raises
+    JournalDamaged when something does: the segment is sealed, is shorter than its header promises (it is cut only
+    once sealed), is not the last, or a later valid frame says that the record at the bad place was durable.
+    """
+    try:
+        header = decode_header(raw)
+    except ValueError as refusal:
+        raise damaged(name, 0, why=str(refusal)) from refusal
+    seed, offset, lsn, chain = seed_of(header), HEADER_BYTES, header.first_lsn - 1, header.chain
+    synced_lsn, sealed = lsn, False
+    while not sealed and (frame := _frame_at(raw, offset, seed)) is not None:
+        follows = _follows(frame, lsn, synced_lsn)
+        if not follows:
+            raise damaged(name, offset, why=f"a frame is out of order where record {lsn + 1} belongs")
+        if frame.mark is None:
+            lsn, chain = lsn + 1, chained(chain, frame.body)
+        synced_lsn, sealed, offset = frame.synced_lsn, frame.mark is Mark.SEAL, frame.end
+    torn_bytes = len(raw[offset:].rstrip(b"\0"))
+    scan = Scan(name, raw, header, offset, lsn, chain, sealed, torn_bytes)
+    _judge(scan, last=last, seed=seed)
+    return scan
+
+
+def _follows(frame: _Frame, lsn: int, synced_lsn: int) -> bool:
+    """Whether a valid frame may stand after record `lsn`: no gap, nothing twice, no claim beyond what came before."""
+    if not synced_lsn <= frame.synced_lsn <= lsn:
+        return False
+    if frame.mark is Mark.SEAL:
+        return frame.synced_lsn == lsn
+    return frame.mark is not None or _NUMBER.unpack_from(frame.body) == (lsn + 1,)
+
+
+def _judge(scan: Scan, *, last: bool, seed: int) -> None:
+    """Raise JournalDamaged unless what follows the valid frames can only be the work of a crash."""
+    size, allocated, lsn = len(scan.raw), scan.header.allocated_bytes, scan.last_lsn + 1
+    if scan.sealed:
+        if scan.torn_bytes or size not in (scan.end, allocated):
+            raise damaged(scan.name, scan.end, why=f"bytes follow the seal after record {scan.last_lsn}")
+        return
+    if not last:
+        raise damaged(scan.name, scan.end, why=f"record {lsn} or the seal is missing, yet a later segment exists")
+    if size != allocated:
+        why = f"the file has {size} bytes, not the {allocated} of an open segment, and record {lsn} or the seal is bad"
+        raise damaged(scan.name, scan.end, why=why)
+    proof = _proof_after(scan, lsn, seed) if scan.torn_bytes else None
+    if proof is not None:
+        why = f"record {lsn} is bad, yet the frame at byte {proof[0]} shows records up to {proof[1]} were durable"
+        raise damaged(scan.name, scan.end, why=why)
+
+
+def _proof_after(scan: Scan, lsn: int, seed: int) -> tuple[int, int] | None:
+    """Offset and `synced_lsn` of a valid frame showing that record `lsn` was durable, or None.
+
+    Frames of the same unsynced batch may survive a lost one, so a valid frame alone proves nothing: its
+    `synced_lsn` must reach the bad record, or it must be a seal.
+    """
+    raw, offset, lsn_max = scan.raw, scan.end + 1, lsn + len(scan.raw)
+    while offset + FRAME_HEAD_BYTES <= len(raw):
+        length, synced_lsn, _ = _FRAME_HEAD.unpack_from(raw, offset)
+        if not length:
+            # Preallocated zeros are long: go on where the lowest byte of a length could next stand.
+            found = _NONZERO.search(raw, offset + 4)
+            if found is None:
+                return None
+            offset = found.start() - 3
+            continue
+        telling = length == _SEAL_LENGTH or lsn <= synced_lsn <= lsn_max
+        if telling and _frame_at(raw, offset, seed) is not None:
+            return offset, synced_lsn
+        offset += 1
+    return None
+
+
+def _frame_at(raw: bytes, offset: int, seed: int) -> _Frame | None:
+    """The frame at an offset, or None when the bytes there are not a valid one."""
+    start = offset + FRAME_HEAD_BYTES
+    if start > len(raw):
+        return None
+    length, synced_lsn, check = _FRAME_HEAD.unpack_from(raw, offset)
+    mark = _MARK_LENGTHS.get(length)
+    end = start if mark else start + length
+    if end > len(raw) or not (mark or _BODY_HEAD.size < length <= _BODY_BYTES_MAX):
+        return None
+    body = raw[start:end]
+    if crc32(body, crc32(raw[offset : offset + _COVERED.size], seed)) != check:
+        return None
+    return _Frame(end, synced_lsn, mark, body)

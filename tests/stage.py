@@ -1,0 +1,142 @@
+"""A stage for tests of the rules: a real loop over a real portfolio, with quotes put before it by hand.
+
+    stage = Stage("2026-02-13")
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    stage.tick("10:30:00", "SPY 595.42", "SPY260220C00596000 3.43 3.47")
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+
+from oracle import sessions
+from oracle.loop import Loop
+from rules import fills
+from rules.settings import Settings
+from state import money
+from state.calendar import Calendar
+from state.facts import AnyFact
+from state.inputs import AlertReceived, AnyInput, CalendarAdopted, ConfigAdopted, OperatorAsked, TickReached
+from state.market import ASK_PRESENT, COLUMNS, SIZES_KNOWN, MarketColumns, SettlementPrint, Spot
+from state.portfolio import Portfolio
+from state.record import Record, decode
+
+NEW_YORK = ZoneInfo("America/New_York")
+SECOND = 1_000_000_000
+CASH = 50_000 * money.MICROS_PER_USD
+
+
+@cache
+def calendar_around(day: date) -> Calendar:
+    """The real calendar from ten days before a date to half a year after it."""
+    return sessions.build(day - timedelta(days=10), day + timedelta(days=190))
+
+
+def instant(day: str, clock: str) -> int:
+    """Nanoseconds UTC of a New York date and clock time, e.g. ("2026-02-13", "10:30:00.5")."""
+    fraction = "%H:%M:%S.%f" if "." in clock else "%H:%M:%S"
+    local = datetime.strptime(f"{day} {clock}", f"%Y-%m-%d {fraction}").replace(tzinfo=NEW_YORK)
+    return int(local.timestamp()) * SECOND + local.microsecond * 1000
+
+
+class Kept:
+    """A sink that keeps encoded records in memory, so that a test can decode them again."""
+
+    def __init__(self) -> None:
+        self.payloads: list[tuple[int, int, bytes]] = []
+
+    def submit(self, seen_at: int, kind: str, *, schema: int, payload: bytes) -> int:
+        """Keep a record and number it."""
+        self.payloads.append((seen_at, schema, payload))
+        return len(self.payloads)
+
+
+class Stage:
+    """A loop on a New York date, with settings given by the test."""
+
+    def __init__(self, day: str, settings: Settings | None = None, *, source: str = "recorded") -> None:
+        self.day, self.source = day, source
+        self.settings = settings or Settings()
+        self.kept = Kept()
+        self.loop = Loop(Portfolio(), self.kept, settings_of=lambda _: self.settings)
+        start = instant(day, "00:00:01")
+        self.records: list[Record] = []
+        self.take(ConfigAdopted(b"{}", "test", CASH), at=start)
+        self.take(CalendarAdopted(calendar_around(date.fromisoformat(day))), at=start)
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """The portfolio on stage."""
+        return self.loop.portfolio
+
+    @property
+    def facts(self) -> list[AnyFact]:
+        """All facts so far, in order."""
+        return [fact for record in self.records for fact in record.facts]
+
+    def take(self, told: AnyInput, *, at: int) -> tuple[AnyFact, ...]:
+        """Hand one input to the loop; what was journaled decodes to what was decided."""
+        record = self.loop.take(told, at=at)
+        _, schema, payload = self.kept.payloads[-1]
+        assert decode(payload, schema) == record
+        self.records.append(record)
+        return record.facts
+
+    def alert(self, clock: str, body: str | None = None, source: str = "webhook", **fields: Any) -> tuple[AnyFact, ...]:
+        """Receive an alert, its body given as text or as fields."""
+        text = body if body is not None else msgspec.json.encode(fields).decode()
+        return self.take(AlertReceived(text, source), at=instant(self.day, clock))
+
+    def ask_close(self, clock: str, target: str = "all", words: str = "test") -> tuple[AnyFact, ...]:
+        """Ask to close, as an operator."""
+        return self.take(OperatorAsked(target, words), at=instant(self.day, clock))
+
+    def tick(self, clock: str, *lines: str, settlements: tuple[SettlementPrint, ...] = ()) -> tuple[AnyFact, ...]:
+        """One cycle that observes `SYMBOL price` and `OCC bid ask [bid_size ask_size]` lines; `-` is a missing side.
+
+        The paper broker answers in the same instant, as it does behind a real feed. Returns all facts of the cycle.
+        """
+        at = instant(self.day, clock)
+        facts = list(self.take(TickReached(self.columns(at, lines, settlements)), at=at))
+        while (report := fills.next_report(self.portfolio, self.settings.fills, self.settings.ticks)) is not None:
+            facts.extend(self.take(report, at=at))
+        return tuple(facts)
+
+    def columns(
+        self, at: int, lines: Iterable[str], settlements: tuple[SettlementPrint, ...] = ()
+    ) -> MarketColumns:
+        """What a tick would carry for some lines, as the observation makes it: new contracts are listed first."""
+        spots: list[Spot] = []
+        listed: list[str] = []
+        rows: list[int] = []
+        values: dict[str, list[int]] = {name: [] for name, _ in COLUMNS}
+        for line in lines:
+            name, *rest = line.split()
+            if len(rest) == 1:
+                spots.append(Spot(name, money.parse(rest[0]), at))
+                continue
+            view = self.portfolio.market
+            if name not in view.rows and name not in listed:
+                listed.append(name)
+            rows.append(view.rows[name] if name in view.rows else len(view.contracts) + listed.index(name))
+            self._quote(values, rest, at)
+        columns = {name: np.array(values[name], kind).tobytes() for name, kind in COLUMNS}
+        row_bytes = np.array(rows, "<i4").tobytes()
+        return MarketColumns(self.source, tuple(spots), settlements, tuple(listed), row_bytes, **columns)
+
+    @staticmethod
+    def _quote(values: dict[str, list[int]], sides: list[str], at: int) -> None:
+        bid, ask = sides[0], sides[1]
+        sized = len(sides) == 4
+        one = dict.fromkeys(values, 0) | {"at": at, "bid": 0 if bid == "-" else money.parse(bid)}
+        one["ask"] = 0 if ask == "-" else money.parse(ask)
+        one["flags"] = (ASK_PRESENT if ask != "-" else 0) | (SIZES_KNOWN if sized else 0)
+        if sized:
+            one["bid_size"], one["ask_size"] = int(sides[2]), int(sides[3])
+        for name, value in one.items():
+            values[name].append(value)
