@@ -8,6 +8,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +126,8 @@ def main() -> None:
             raise SystemExit("the reference prices something else")
         acts: list[Callable[[], object]] = [
             reference,
-            lambda terms=terms, vol=vol, into=into: pricing.price_and_greeks(terms, vol, into),
-            lambda terms=terms, prices=prices: implied.implied_vol(terms, prices),
+            partial(pricing.price_and_greeks, terms, vol, into),
+            partial(implied.implied_vol, terms, prices),
         ]
         by_hand, ours, inverse = ns_per_option(acts, count)
         print(

@@ -38,17 +38,22 @@ class Walk:
         for one in inputs:
             self._take(one, at=at)
 
-    def arrive(self, inputs: tuple[AnyInput, ...], *, at: int) -> None:
-        """Everything due before an instant, then what arrived at it in its order, then exactly one cycle."""
-        self.until(at - 1)
+    def arrive(self, inputs: tuple[AnyInput, ...], *, at: int) -> Iterator[int]:
+        """Everything due before an instant, then what arrived at it in its order, then exactly one cycle.
+
+        Yields the instant of each cycle after it was run.
+        """
+        yield from self.until(at - 1)
         for one in inputs:
             self._take(one, at=at)
         self.cycle(at)
+        yield at
 
-    def until(self, instant: int) -> None:
-        """Run every cycle that is owed up to and including an instant."""
+    def until(self, instant: int) -> Iterator[int]:
+        """Run every cycle that is owed up to and including an instant; yields each after it was run."""
         for owed in self._owed(instant):
             self.cycle(owed)
+            yield owed
 
     def cycle(self, at: int) -> None:
         """Observe what is wanted, decide, and let the broker answer."""

@@ -16,6 +16,7 @@ Tree: TypeAlias = dict[str, Value]
 BODY_BYTES_MAX = 131_072
 DEPTH_MAX = 32
 NUMBER_CHARS_MAX = 40
+WARNINGS_MAX = 16
 NUMBER_EXPONENT_MAX = 30
 
 _EXAMPLE = '{"symbol":"SPY","direction":"long","timeframe":"5m"}'
@@ -138,7 +139,8 @@ class _Scanner:
         self.warnings: dict[str, None] = {}
 
     def warn(self, code: str) -> None:
-        self.warnings[code] = None
+        if len(self.warnings) < WARNINGS_MAX:
+            self.warnings[code] = None
 
     def document(self) -> Tree:
         root = self.value(0)

@@ -24,7 +24,7 @@ EXIT_PATHS = (*ENTRY_PATHS, "event", "event_type", "message")
 FLAT_PATHS = ("market_position", "position", "strategy.market_position")
 RIGHT_PATHS = ("right", "option_type", "optionType", "strategy", "type")
 
-_WRAPPERS = ("", "data.", "payload.")
+_WRAPPERS = ("data", "payload")
 _WORD_CHARS_MAX = 40
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _TARGET_OR_STOP = re.compile(r"tp[a-z]*|sl")
@@ -109,7 +109,8 @@ def present(tree: Tree, paths: tuple[str, ...]) -> list[tuple[str, Value]]:
 
     A path may be spelled nested or as one dotted key. Null and blank text count as absent.
     """
-    found = ((path, _at(tree, wrapper + path)) for wrapper in _WRAPPERS for path in paths)
+    scopes = [tree, *(scope for wrapper in _WRAPPERS if isinstance(scope := tree.get(wrapper), dict))]
+    found = ((path, _at(scope, path)) for scope in scopes for path in paths)
     return [(path, value) for path, value in found if value is not None and value != ""]
 
 
@@ -125,9 +126,9 @@ def _at(tree: Tree, path: str) -> Value:
 def read_word(path: str, text: str) -> Word:
     """Read one word or short phrase such as `BUY`, `long_entry`, `closeLong`, `buy_put`, `tp1`."""
     tokens = _tokens(text)
-    if not tokens:
+    # A message is free text: beyond three words it tells a story, such as `SL 64 TP 65`, and orders nothing.
+    if not tokens or (path == "message" and len(tokens) > 3):
         return Word(path, text, Sense.UNREAD)
-    # Free text may begin with `SL 640 ...`; elsewhere whatever follows `tp` is a name for a target.
     leaves = _TARGET_OR_STOP.fullmatch(tokens[0]) and (path != "message" or len(tokens) == 1)
     if leaves or all(_is_known(token) for token in tokens):
         return _known_word(path, text, tokens)

@@ -64,7 +64,12 @@ def decide(portfolio: Portfolio, signal_id: str, settings: Settings) -> tuple[An
         closed = Verdict("session", "market_closed", note="closed_market_mode is reject")
         return (*released, SignalRefused(signal.id, "market_closed", (), (closed,)))
     choice = judge(portfolio, signal, settings)
-    return (*released, *_conclude(portfolio, signal, choice, permission=permission, settings=settings))
+    if choice.recommendation is None:
+        return (*released, _refuse(portfolio, signal, choice, settings=settings))
+    if permission is Permission.DECIDE_ONLY:
+        return (*released, SignalDecided(signal.id, "market_closed", choice.verdicts, choice.recommendation))
+    order = orders.to_open(portfolio, signal, choice.recommendation, settings=settings.orders)
+    return (*released, SignalApproved(signal.id, choice.verdicts, choice.recommendation), OrderCreated(order))
 
 
 def permission_of(portfolio: Portfolio, signal: Signal, settings: Settings) -> Permission:
@@ -116,9 +121,10 @@ def _contract(portfolio: Portfolio, signal: Signal, settings: Settings) -> Contr
         chosen = strikes.named(chain, entry.contract, settings.strikes, spot=spot)
         wanted = entry.contract.strike
     else:
-        profile = settings.profile_of(signal)
-        chosen = strikes.choose(chain, entry.direction, profile, spot=spot, today=today, calendar=calendar)
-        wanted = strikes.wanted_strike(spot, strikes.right_of(entry.direction))
+        right = strikes.right_of(entry.direction)
+        wanted = strikes.wanted_strike(spot, right)
+        expiry = strikes.expiry_of(chain, settings.profile_of(signal), today=today, calendar=calendar)
+        chosen = strikes.snap((one for one in chain if one.expiry == expiry), wanted, right)
         if chosen is not None and not strikes.near_enough(chosen, wanted, spot=spot, limits=settings.strikes):
             chosen = None
     if chosen is None:
@@ -129,7 +135,7 @@ def _contract(portfolio: Portfolio, signal: Signal, settings: Settings) -> Contr
 
 
 def _recommend(portfolio: Portfolio, signal: Signal, contract: Contract, *, settings: Settings) -> Choice:
-    ledger = gates.ledger_of(signal)
+    ledger = signal.book
     quote = portfolio.market.quote(contract.occ)
     if quote is None or quote.mark is None or quote.ask is None:
         return Choice((Verdict("quote_fresh", "quote_stale", note="no two-sided quote"),), None)
@@ -179,21 +185,9 @@ def _already_held(portfolio: Portfolio, contract: Contract, ledger: str, *, sett
     return Verdict("already_held", "duplicate_position" if held or pending else None)
 
 
-def _conclude(
-    portfolio: Portfolio, signal: Signal, choice: Choice, *, permission: Permission, settings: Settings
-) -> tuple[AnyFact, ...]:
-    if choice.recommendation is None:
-        return _refuse(portfolio, signal, choice, settings=settings)
-    if permission is Permission.DECIDE_ONLY:
-        return (SignalDecided(signal.id, "market_closed", choice.verdicts, choice.recommendation),)
-    ledger = gates.ledger_of(signal)
-    order = orders.to_open(portfolio, signal, choice.recommendation, ledger=ledger, settings=settings.orders)
-    return (SignalApproved(signal.id, choice.verdicts, choice.recommendation), OrderCreated(order))
-
-
-def _refuse(portfolio: Portfolio, signal: Signal, choice: Choice, *, settings: Settings) -> tuple[AnyFact, ...]:
+def _refuse(portfolio: Portfolio, signal: Signal, choice: Choice, *, settings: Settings) -> AnyFact:
     code, *contributing = choice.codes
     if REASONS[code].retryable and signal.attempts == 0:
         again = portfolio.now + settings.session.retry_delay_s * SECOND
-        return (SignalRetryScheduled(signal.id, again, code, choice.verdicts),)
-    return (SignalRefused(signal.id, code, tuple(contributing), choice.verdicts),)
+        return SignalRetryScheduled(signal.id, again, code, choice.verdicts)
+    return SignalRefused(signal.id, code, tuple(contributing), choice.verdicts)

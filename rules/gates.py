@@ -42,14 +42,32 @@ def pending_entries(portfolio: Portfolio, ledger: str) -> tuple[Order, ...]:
     return tuple(one for one in portfolio.working_orders() if one.intent is Intent.OPEN and one.book == ledger)
 
 
-def _verdict(gate: str, code: str, *, value: int, most: int, unit: str) -> Verdict:
-    """Passed while value <= most."""
-    return Verdict(gate, None if value <= most else code, value, most, most - value, unit)
+class Bound(msgspec.Struct, frozen=True):
+    """One gate's name, the code it refuses with, and what its values count."""
+
+    gate: str
+    code: str
+    unit: str
+
+    def at_most(self, value: int, most: int) -> Verdict:
+        """Passed while value <= most."""
+        return Verdict(self.gate, None if value <= most else self.code, value, most, most - value, self.unit)
+
+    def below(self, value: int, limit: int) -> Verdict:
+        """Passed while value < limit."""
+        return Verdict(self.gate, None if value < limit else self.code, value, limit, limit - value, self.unit)
 
 
-def _room(gate: str, code: str, *, value: int, limit: int, unit: str) -> Verdict:
-    """Passed while value < limit."""
-    return Verdict(gate, None if value < limit else code, value, limit, limit - value, unit)
+_AGE = Bound("age", "signal_stale", "s")
+_MARKET_KNOWN = Bound("market_known", "market_data_unavailable", "s")
+_QUEUED_DRIFT = Bound("queued_drift", "price_drift_exceeded", "bp")
+_OPEN_POSITIONS = Bound("open_positions", "max_open_positions_exceeded", "count")
+_SYMBOL_POSITIONS = Bound("symbol_positions", "max_positions_per_symbol_exceeded", "count")
+_DAILY_LOSS = Bound("daily_loss", "daily_loss_limit_reached", "usd")
+_DAILY_ENTRIES = Bound("daily_entries", "daily_trade_cap_reached", "count")
+_EXPOSURE = Bound("exposure", "exposure_exceeded", "usd")
+_BUYING_POWER = Bound("buying_power", "insufficient_buying_power", "usd")
+_QUOTE_FRESH = Bound("quote_fresh", "quote_stale", "s")
 
 
 def age(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
@@ -57,7 +75,7 @@ def age(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
     waited = signal.queued_at is not None
     most = limits.queued_age_s_max if waited else limits.signal_age_s_max
     seconds = (portfolio.now - min(signal.entry.at, portfolio.now)) // SECOND
-    return _verdict("age", "signal_stale", value=seconds, most=most, unit="s")
+    return _AGE.at_most(seconds, most)
 
 
 def near_close(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
@@ -77,7 +95,7 @@ def market_known(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Ve
     if spot is None:
         return Verdict("market_known", "market_data_unavailable", note="no price of the underlying")
     seconds = traded_age(portfolio.sessions, spot.at, portfolio.now) // SECOND
-    return _verdict("market_known", "market_data_unavailable", value=seconds, most=limits.spot_age_s_max, unit="s")
+    return _MARKET_KNOWN.at_most(seconds, limits.spot_age_s_max)
 
 
 def queued_drift(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
@@ -86,43 +104,43 @@ def queued_drift(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Ve
     if signal.queued_at is None or spot is None or not sent:
         return Verdict("queued_drift", None, note="did not wait, or no price to compare")
     drift = abs(spot.price - sent) * BASIS_POINTS // sent
-    return _verdict("queued_drift", "price_drift_exceeded", value=drift, most=limits.queued_drift_pct_max, unit="bp")
+    return _QUEUED_DRIFT.at_most(drift, limits.queued_drift_pct_max)
 
 
 def open_positions(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
     """Room for one more position, entries in flight included."""
-    ledger = ledger_of(signal)
+    ledger = signal.book
     held = portfolio.ledgers[ledger].live + len(_new_positions(portfolio, ledger))
     limit = limits.open_positions_max
-    return _room("open_positions", "max_open_positions_exceeded", value=held, limit=limit, unit="count")
+    return _OPEN_POSITIONS.below(held, limit)
 
 
 def symbol_positions(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
     """Room for one more position in the symbol, entries in flight included."""
-    ledger, symbol = ledger_of(signal), signal.entry.symbol
+    ledger, symbol = signal.book, signal.entry.symbol
     pending = sum(one.contract.underlying == symbol for one in _new_positions(portfolio, ledger))
     held = portfolio.ledgers[ledger].live_by_symbol.get(symbol, 0) + pending
     limit = limits.positions_per_symbol_max
-    return _room("symbol_positions", "max_positions_per_symbol_exceeded", value=held, limit=limit, unit="count")
+    return _SYMBOL_POSITIONS.below(held, limit)
 
 
 def daily_loss(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
     """Realized plus unrealized loss of the New York day, up to but not at the limit."""
-    ledger = ledger_of(signal)
+    ledger = signal.book
     loss = portfolio.today(ledger).equity_start - portfolio.equity(ledger)
     limit = limits.daily_loss_usd_max
-    return _room("daily_loss", "daily_loss_limit_reached", value=loss, limit=limit, unit="usd")
+    return _DAILY_LOSS.below(loss, limit)
 
 
 def daily_entries(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
     """Entry fills of the New York day plus entries in flight; exits are not counted."""
     if limits.daily_entries_max == 0:
         return Verdict("daily_entries", None, note="no limit")
-    ledger = ledger_of(signal)
+    ledger = signal.book
     unfilled = sum(one.quantity_filled == 0 for one in pending_entries(portfolio, ledger))
     taken = portfolio.today(ledger).entries_filled + unfilled
     limit = limits.daily_entries_max
-    return _room("daily_entries", "daily_trade_cap_reached", value=taken, limit=limit, unit="count")
+    return _DAILY_ENTRIES.below(taken, limit)
 
 
 Gate = Callable[[Portfolio, Signal, GateLimits], Verdict]
@@ -146,25 +164,20 @@ def exposure(portfolio: Portfolio, ledger: str, *, cost: int, limits: GateLimits
     pending = sum(one.worst_cost for one in pending_entries(portfolio, ledger))
     by_equity = max(0, portfolio.equity(ledger)) * limits.exposure_pct_max // BASIS_POINTS
     most = min(limits.exposure_usd_max, by_equity)
-    return _verdict("exposure", "exposure_exceeded", value=carried + pending + cost, most=most, unit="usd")
+    return _EXPOSURE.at_most(carried + pending + cost, most)
 
 
 def buying_power(portfolio: Portfolio, ledger: str, *, cost: int) -> Verdict:
     """Cash not promised to entries in flight pays for this one at its worst, commission included."""
     pending = sum(one.worst_cost for one in pending_entries(portfolio, ledger))
     free = portfolio.ledgers[ledger].cash - pending
-    return _verdict("buying_power", "insufficient_buying_power", value=cost, most=free, unit="usd")
+    return _BUYING_POWER.at_most(cost, free)
 
 
 def quote_fresh(portfolio: Portfolio, at: int, limits: GateLimits) -> Verdict:
     """The quote of the chosen contract is young enough to decide on."""
     seconds = traded_age(portfolio.sessions, at, portfolio.now) // SECOND
-    return _verdict("quote_fresh", "quote_stale", value=seconds, most=limits.quote_age_s_max, unit="s")
-
-
-def ledger_of(signal: Signal) -> str:
-    """The ledger a signal trades in: test signals have their own."""
-    return "test" if signal.is_test else "paper"
+    return _QUOTE_FRESH.at_most(seconds, limits.quote_age_s_max)
 
 
 def _new_positions(portfolio: Portfolio, ledger: str) -> tuple[Order, ...]:

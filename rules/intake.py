@@ -1,5 +1,7 @@
 """Raw alert to normalised signal, or field errors, or duplicate: two layers of identity, by content and by window."""
 
+from msgspec.structs import replace
+
 from rules import reading
 from rules.settings import Settings
 from state.alert import AtSource, BadAlert, Entry, ExitAlert, FieldError, NotEntry
@@ -23,11 +25,14 @@ def admit(portfolio: Portfolio, told: AlertReceived, settings: Settings) -> tupl
         case Entry() as entry:
             return _entry(portfolio, told, entry, settings=settings)
         case ExitAlert() as alert:
-            return (_logged(event_id, IGNORED, code=alert.code, alert=alert), *_exits(portfolio, alert, settings))
+            return (replace(_about(event_id, IGNORED, alert), code=alert.code), *_exits(portfolio, alert, settings))
         case NotEntry() as other:
-            return (_logged(event_id, IGNORED, code=other.code),)
+            # A body that only describes the market is the sender's mistake; what other doors take is not.
+            status = INVALID_PAYLOAD if other.code == "not_an_entry" else IGNORED
+            errors = (FieldError("body", other.code, other.message),)
+            return (replace(_about(event_id, status), code=other.code, errors=errors),)
         case BadAlert() as bad:
-            return (_logged(event_id, INVALID_PAYLOAD, code=bad.errors[0].code, errors=bad.errors),)
+            return (replace(_about(event_id, INVALID_PAYLOAD), code=bad.errors[0].code, errors=bad.errors),)
 
 
 def _entry(portfolio: Portfolio, told: AlertReceived, entry: Entry, *, settings: Settings) -> tuple[AnyFact, ...]:
@@ -37,11 +42,11 @@ def _entry(portfolio: Portfolio, told: AlertReceived, entry: Entry, *, settings:
     if profile is None:
         known = ", ".join(settings.profiles.__struct_fields__)
         error = FieldError("profile", "unknown_profile", f"profile {name!r} is not one of: {known}")
-        return (_logged(event_id, INVALID_PAYLOAD, code=error.code, errors=(error,)),)
+        return (replace(_about(event_id, INVALID_PAYLOAD, entry), code=error.code, errors=(error,)),)
     repeated = _duplicate(portfolio, entry, settings)
     if repeated is not None:
         code, signal_id = repeated
-        return (_logged(event_id, DUPLICATE, code=code, alert=entry, signal_id=signal_id),)
+        return (replace(_about(event_id, DUPLICATE, entry), code=code, signal_id=signal_id),)
     signal = Signal(
         id=portfolio.next_id("sig"),
         event_id=event_id,
@@ -51,7 +56,7 @@ def _entry(portfolio: Portfolio, told: AlertReceived, entry: Entry, *, settings:
         received_at=portfolio.now,
         watch_until=portfolio.now + profile.horizon_s() * SECOND,
     )
-    logged = _logged(event_id, ACCEPTED, alert=entry, signal_id=signal.id)
+    logged = replace(_about(event_id, ACCEPTED, entry), signal_id=signal.id)
     return (logged, SignalCreated(signal))
 
 
@@ -90,27 +95,19 @@ def _exits(portfolio: Portfolio, alert: ExitAlert, settings: Settings) -> tuple[
     )
 
 
-def _logged(
-    event_id: str,
-    status: str,
-    *,
-    code: str | None = None,
-    alert: Entry | ExitAlert | None = None,
-    signal_id: str | None = None,
-    errors: tuple[FieldError, ...] = (),
-) -> AlertLogged:
+def _about(event_id: str, status: str, alert: Entry | ExitAlert | None = None) -> AlertLogged:
+    """The answer to an alert, as far as it can be told from how the alert was read."""
+    if alert is None:
+        return AlertLogged(event_id, status)
     entry = alert if isinstance(alert, Entry) else None
     return AlertLogged(
-        event_id=event_id,
-        status=status,
-        code=code,
-        signal_id=signal_id,
-        symbol=None if alert is None else alert.symbol,
-        direction=None if alert is None or alert.direction is None else str(alert.direction),
+        event_id,
+        status,
+        symbol=alert.symbol,
+        direction=None if alert.direction is None else str(alert.direction),
         timeframe=None if entry is None else entry.timeframe,
-        is_test=alert is not None and alert.is_test,
+        is_test=alert.is_test,
         test_session=None if entry is None else entry.test_session,
         test_scenario=None if entry is None else entry.test_scenario,
-        errors=errors,
-        warnings=() if alert is None else alert.warnings,
+        warnings=alert.warnings,
     )

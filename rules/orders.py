@@ -41,19 +41,17 @@ def held_position(portfolio: Portfolio, contract: Contract, ledger: str) -> Posi
     return None
 
 
-def to_open(
-    portfolio: Portfolio, signal: Signal, recommendation: Recommendation, *, ledger: str, settings: OrderSettings
-) -> Order:
+def to_open(portfolio: Portfolio, signal: Signal, recommendation: Recommendation, *, settings: OrderSettings) -> Order:
     """The entry order of an approved signal: a limit order to buy, for the position it opens or adds to."""
     contract = recommendation.contract
-    held = held_position(portfolio, contract, ledger)
+    held = held_position(portfolio, contract, signal.book)
     number = portfolio.next_id("ord")
     return Order(
         id=number,
         client_order_id=f"oracle-{number}",
         signal_id=signal.id,
         position_id=held.id if held is not None else portfolio.next_id("pos"),
-        book=ledger,
+        book=signal.book,
         is_test=signal.is_test,
         engine=recommendation.engine,
         contract=contract,

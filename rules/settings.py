@@ -18,8 +18,10 @@ from state.signal import Signal
 
 
 class IntakeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`duplicate_window_s` is the most two alerts of one symbol, direction and timeframe repeat each other, bounded by
-    half the timeframe; `duplicate_windows_s` sets it per timeframe. `exit_alerts`: ignore them or close on them.
+    """How alerts are admitted.
+
+    Within `duplicate_window_s`, but at most half the timeframe, an alert repeats the last one of its symbol, direction
+    and timeframe; `duplicate_windows_s` sets the window per timeframe. `exit_alerts`: ignore them or close on them.
     """
 
     profile: Literal["short_dated", "swing"] = "short_dated"

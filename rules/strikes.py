@@ -53,17 +53,6 @@ def snap(chain: Iterable[Contract], wanted: int, right: Right) -> Contract | Non
     return min(beyond or listed, key=lambda one: (abs(one.strike - wanted), one.am_settled, one.root), default=None)
 
 
-def choose(
-    chain: tuple[Contract, ...], direction: Direction, profile: Profile, *, spot: int, today: date, calendar: Calendar
-) -> Contract | None:
-    """The contract the simple rule buys, before its distance is judged; None when no expiry or strike is listed."""
-    expiry = expiry_of(chain, profile, today=today, calendar=calendar)
-    if expiry is None:
-        return None
-    right = right_of(direction)
-    return snap((one for one in chain if one.expiry == expiry), wanted_strike(spot, right), right)
-
-
 def near_enough(contract: Contract, wanted: int, *, spot: int, limits: StrikeLimits) -> bool:
     """True when the snapped strike lies within the allowed distance of the wanted one."""
     return abs(contract.strike - wanted) * BASIS_POINTS <= spot * limits.snap_pct_max

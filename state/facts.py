@@ -21,16 +21,16 @@ class AlertLogged(Fact, frozen=True):
 
     event_id: str
     status: str
-    code: str | None
-    signal_id: str | None
-    symbol: str | None
-    direction: str | None
-    timeframe: str | None
-    is_test: bool
-    test_session: str | None
-    test_scenario: str | None
-    errors: tuple[FieldError, ...]
-    warnings: tuple[str, ...]
+    code: str | None = None
+    signal_id: str | None = None
+    symbol: str | None = None
+    direction: str | None = None
+    timeframe: str | None = None
+    is_test: bool = False
+    test_session: str | None = None
+    test_scenario: str | None = None
+    errors: tuple[FieldError, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class SignalCreated(Fact, frozen=True):

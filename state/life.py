@@ -26,7 +26,7 @@ class Life(Generic[Phase, Trigger]):
         self.initial = initial
 
     @cached_property
-    def machine(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def machine(self):  # type: ignore[no-untyped-def]
         """The `transitions.Machine` of this life, with no model attached."""
         from transitions import Machine
 

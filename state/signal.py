@@ -6,6 +6,7 @@ import msgspec
 
 from state.alert import Entry
 from state.contract import Contract
+from state.ledger import PAPER, TEST
 from state.life import Life
 
 
@@ -98,8 +99,9 @@ class Recommendation(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Signal(msgspec.Struct, frozen=True):
-    """One admitted alert. `next_at` is when it is due again after a retry or at the open; `watch_until` bounds what
-    is observed for its sake.
+    """One admitted alert.
+
+    `next_at` is when it is due again after a retry or at the open; `watch_until` bounds what is observed for its sake.
     """
 
     id: str
@@ -128,6 +130,11 @@ class Signal(msgspec.Struct, frozen=True):
     def is_test(self) -> bool:
         """True for a test signal: same path, own ledger, never counted."""
         return self.entry.is_test
+
+    @property
+    def book(self) -> str:
+        """The ledger it trades in: test signals have their own."""
+        return TEST if self.is_test else PAPER
 
     @property
     def undecided(self) -> bool:

@@ -1,8 +1,8 @@
 """A stage for tests of the rules: a real loop over a real portfolio, with quotes put before it by hand.
 
-    stage = Stage("2026-02-13")
-    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
-    stage.tick("10:30:00", "SPY 595.42", "SPY260220C00596000 3.43 3.47")
+>>> stage = Stage("2026-02-13")
+>>> stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+>>> stage.tick("10:30:00", "SPY 595.42", "SPY260220C00596000 3.43 3.47")
 """
 
 from collections.abc import Iterable

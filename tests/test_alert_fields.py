@@ -46,7 +46,7 @@ def test_timeframes_collapse_to_the_largest_unit(value: Value, name: str) -> Non
     assert (read.name, notes.errors) == (name, [])
 
 
-@pytest.mark.parametrize("value", ["0", "-5", "5.5", "5x", "m5", "100R", "9999999", "999w", "١", "five"])
+@pytest.mark.parametrize("value", ["0", "-5", "5.5", "5x", "m5", "100R", "9999999", "999w", "\u0661", "five"])
 def test_what_is_no_timeframe_is_refused(value: str) -> None:
     """Ticks, ranges, fractions and words are no bar size."""
     notes = Notes()
@@ -138,7 +138,8 @@ def test_the_split_between_seconds_and_milliseconds() -> None:
 
 def test_without_a_timestamp_the_arrival_counts() -> None:
     """Absent, null and blank timestamps mean the arrival, and the source says so."""
-    for tree in ({}, {"timestamp": None}, {"timestamp": " "}):
+    trees: list[Tree] = [{}, {"timestamp": None}, {"timestamp": " "}]
+    for tree in trees:
         assert instant(tree, NOW, Notes()) == Instant(NOW, AtSource.RECEIVED)
 
 

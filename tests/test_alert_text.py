@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.alert_text import BODY_BYTES_MAX, DEPTH_MAX, Parsed, Unreadable, parse
+from rules.alert_text import BODY_BYTES_MAX, DEPTH_MAX, WARNINGS_MAX, Parsed, Unreadable, parse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.text(max_size=20),
@@ -119,6 +119,13 @@ def test_depth_is_counted_to_the_last_level() -> None:
     deepest = "[" * (DEPTH_MAX - 1) + "]" * (DEPTH_MAX - 1)
     assert isinstance(parse(f'{{"a":{deepest}}}'), Parsed)
     assert isinstance(parse(f'{{"a":[{deepest}]}}'), Unreadable)
+
+
+def test_warnings_are_bounded() -> None:
+    """A body of nothing but repeated keys does not fill the journal with warnings."""
+    parsed = parse("{" + ",".join(f'"k{n // 2}":1' for n in range(2_000)) + "}")
+    assert isinstance(parsed, Parsed)
+    assert len(parsed.warnings) == WARNINGS_MAX
 
 
 def test_lone_surrogates_never_reach_the_tree() -> None:

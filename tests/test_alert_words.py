@@ -51,9 +51,9 @@ def test_words_that_give_no_direction(text: str, sense: Sense) -> None:
 
 def test_free_text_is_no_exit_for_its_first_word() -> None:
     """A message that begins with levels or speaks of closing prices does not close anything."""
-    assert read_word("message", "SL 640 TP 650").sense is not Sense.DIRECTED
-    assert exit_words({"message": "TP 650 for this long trade idea"}) == []
-    assert exit_words({"message": "Close is above 450"}) == []
+    for said in ("SL 640 TP 650", "TP raised today", "TP 650 for this long trade idea", "Close above 450"):
+        assert exit_words({"message": said}) == []
+    assert [word.text for word in exit_words({"message": "TP1 hit"})] == ["TP1 hit"]
 
 
 def settled(tree: Tree, *, names_contract: bool = False) -> Settled | FieldError:

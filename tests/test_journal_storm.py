@@ -4,14 +4,17 @@ A failure names its seed; `STORM_SEED=<seed> pytest tests/test_journal_storm.py 
 STORM_POINTS raises the number of crash points.
 """
 
+import contextlib
 import os
 import random
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from state.errors import DiskFailed
 from state.journal import Journal, Limits, Run, is_initialised, read
+from state.segments import segment_name
 from tests.simdisk import PowerLost, SimDisk
 
 PATH = Path("/data/journal")
@@ -146,3 +149,71 @@ def test_the_storm_can_fail() -> None:
         except Exception:  # noqa: BLE001  Whatever the lie breaks first counts.
             found += 1
     assert found > 10
+
+
+def small(disk: SimDisk, number: int) -> Journal:
+    """A journal of small segments, created or opened by a numbered run."""
+    enter = Journal.open if is_initialised(disk, PATH) else Journal.create
+    return enter(disk, PATH, run=Run(bytes([number]) * 16, "v1", "host"), limits=Limits(segment_bytes=900))
+
+
+def extend(journal: Journal, count: int) -> None:
+    """Append and commit records one by one."""
+    for _ in range(count):
+        journal.append(1, "tick", schema=1, payload=bytes(50))
+        journal.commit()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_interrupted_initialisation_can_be_begun_again(seed: int) -> None:
+    """Power loss at any call of create leaves a directory that create, or else open, brings to life."""
+    for dark_at in range(1, 40):
+        disk = SimDisk(random.Random(seed))
+        disk.dark_at = dark_at
+        with contextlib.suppress(PowerLost):
+            small(disk, 1)
+        disk.crash()
+        journal = small(disk, 2)
+        extend(journal, 3)
+        journal.close()
+        assert [body.lsn for body in read(disk, PATH)] == [1, 2, 3]
+
+
+def test_any_two_interruptions_of_a_recovery_lose_nothing() -> None:
+    """A process killed at any call of its recovery, then power lost at any call of the next one: all is there."""
+    for killed_at, dark_at in product(range(1, 34), range(1, 34)):
+        disk = SimDisk(random.Random(100 * killed_at + dark_at))
+        extend(small(disk, 1), 6)
+        disk.crash()
+        for number, at, end in ((2, killed_at, disk.kill), (3, dark_at, disk.crash)):
+            disk.dark_at = disk.calls + at
+            with contextlib.suppress(PowerLost):
+                small(disk, number)
+            end()
+        assert [body.lsn for body in read(disk, PATH)] == list(range(1, 7))
+
+
+class RenamingDisk(SimDisk):
+    """A disk that goes dark right after a file has got a certain name."""
+
+    dark_after_name = ""
+
+    def rename(self, old: Path, new: Path) -> None:
+        """One change of names, and perhaps the last."""
+        super().rename(old, new)
+        if new.name == self.dark_after_name:
+            self.dark_at = self.calls + 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_mended_segment_keeps_its_name_before_another_follows(seed: int) -> None:
+    """Names that a killed recovery left in the page cache are made durable before the next one builds on them."""
+    disk = RenamingDisk(random.Random(seed))
+    extend(small(disk, 1), 6)
+    disk.crash()
+    for number, name, end in ((2, segment_name(5), disk.kill), (3, segment_name(7), disk.crash)):
+        disk.dark_after_name = name
+        with pytest.raises(PowerLost):
+            small(disk, number)
+        end()
+    assert [body.lsn for body in read(disk, PATH)] == list(range(1, 7))

@@ -82,7 +82,8 @@ def test_every_published_holiday_is_closed(data_dir: Path) -> None:
         if row["kind"] == "holiday":
             assert session is None, row
         else:
-            assert session is not None and session.early, row
+            assert session is not None, row
+            assert session.early, row
             assert session.close - CALENDAR.midnight_of(session.day) == 13 * 3_600 * 10**9
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.laws.tree import PROGRAM, ROOT, obeyed
 
-RULES = "TID251,T20"
+RULES = "TID251,T20,DTZ006"
 
 
 def ruff(*arguments: str, stdin: str | None = None) -> list[str]:
@@ -52,7 +52,7 @@ def test_clock_chance_and_print_have_their_files() -> None:
         ("import datetime as dt; dt.datetime.utcnow()", "TID251"),
         ("import datetime; datetime.datetime.today()", "TID251"),
         ("from datetime import date; date.today()", "TID251"),
-        ("import datetime; datetime.datetime.fromtimestamp(0)", "TID251"),
+        ("import datetime; datetime.datetime.fromtimestamp(0)", "DTZ006"),
         ("import numpy as np; np.random.rand(3)", "TID251"),
         ("from numpy.random import default_rng; default_rng()", "TID251"),
         ("print(1)", "T201"),
@@ -75,6 +75,7 @@ def test_the_law_of_bans_can_fail(path: str, line: str, rule: str) -> None:
         ("oracle/report.py", "print(1)"),
         ("cli.py", "print(1)"),
         ("oracle/market/simulated.py", "import numpy as np; np.random.Generator(np.random.Philox(key=1))"),
+        ("oracle/narrate.py", "from datetime import UTC, datetime; datetime.fromtimestamp(0, tz=UTC)"),
         ("rules/intake.py", "from datetime import UTC, datetime; datetime(2026, 2, 13, tzinfo=UTC).timestamp()"),
     ],
 )

@@ -43,7 +43,7 @@ def test_every_import_contract_is_kept() -> None:
         ("state/contract.py", "import transitions", "state.contract -> transitions"),
         ("state/money.py", "import state.contract", "state.money -> state.contract"),
         ("state/unplaced.py", "", "unplaced"),
-        ("rules/unplaced/leaf.py", "", "unplaced"),
+        ("oracle/unplaced/leaf.py", "", "unplaced"),
     ],
 )
 def test_the_import_law_can_fail(copy: Path, path: str, line: str, complaint: str) -> None:

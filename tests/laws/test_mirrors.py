@@ -8,10 +8,6 @@ from tests.laws.tree import PACKAGES, ROOT, Plant, Source, imported, obeyed, sou
 
 MIRRORS = {
     # One act, cut into files by size: its tests ask the act as a whole.
-    "rules/alert_fields.py": "test_reading.py",
-    "rules/alert_symbol.py": "test_reading.py",
-    "rules/alert_words.py": "test_reading.py",
-    "state/segments.py": "test_journal.py",
     "state/applying.py": "test_portfolio.py",
     "state/keeping.py": "test_portfolio.py",
 }

@@ -1,0 +1,86 @@
+"""Reads a file of alerts and operator asks, one JSON object a line, in the order they are to arrive."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from oracle.masking import mask
+from state.errors import BadUsage
+from state.inputs import AlertReceived, AnyInput, OperatorAsked
+
+SECOND = 1_000_000_000
+BODY_BYTES_MAX = 128 * 1024
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    """One line: an instant, and either an alert body (an object or text) or positions to close."""
+
+    at: str | int
+    body: msgspec.Raw | None = None
+    source: str = "webhook"
+    close: str | None = None
+    reason: str = ""
+
+
+_DECODER = msgspec.json.Decoder(_Line)
+
+
+def read(path: Path) -> list[tuple[int, tuple[AnyInput, ...]]]:
+    """(instant in ns UTC, inputs that arrive at it) in ascending order; lines of one instant keep their order.
+
+    Raises BadUsage naming the file, the line and the remedy. Secrets are masked here, as a listener would.
+    """
+    lines = sorted(_lines(path), key=lambda one: one[0])
+    return [(at, tuple(told for _, told in group)) for at, group in groupby(lines, key=lambda one: one[0])]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, AnyInput]]:
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as refusal:
+        raise BadUsage(f"{path} cannot be read: {refusal}") from refusal
+    for number, raw in enumerate(content.split(b"\n"), 1):
+        if raw.strip():
+            yield _read_line(raw, f"{path}, line {number}")
+
+
+def _read_line(raw: bytes, where: str) -> tuple[int, AnyInput]:
+    try:
+        line = _DECODER.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise BadUsage(f'{where}: {fault}; a line is like {{"at": "2026-02-13T15:30:00Z", "body": {{...}}}}') from fault
+    at = _instant(line.at, where)
+    if (line.body is None) == (line.close is None):
+        raise BadUsage(f"{where}: give either a body or close, not both and not neither")
+    if line.close is not None:
+        return at, OperatorAsked(line.close, line.reason)
+    return at, AlertReceived(mask(_text(line.body, where)), line.source)
+
+
+def _text(body: msgspec.Raw | None, where: str) -> str:
+    """The body as posted: the JSON text itself, or what a JSON string says."""
+    raw = bytes(body or b"")
+    if len(raw) > BODY_BYTES_MAX:
+        raise BadUsage(f"{where}: the body is larger than 128 KB")
+    value: Any = msgspec.json.decode(raw) if raw.startswith(b'"') else raw.decode()
+    return str(value)
+
+
+def _instant(at: str | int, where: str) -> int:
+    if isinstance(at, int):
+        seconds = at // 1000 if at >= 10**11 else at
+        return seconds * SECOND + (at % 1000 * 1_000_000 if at >= 10**11 else 0)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        raise BadUsage(f"{where}: {at!r} is no instant; write it like 2026-02-13T15:30:00Z") from None
+    if moment.tzinfo is None:
+        raise BadUsage(f"{where}: {at!r} has no time zone; end it with Z, or an offset such as -05:00")
+    delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1000

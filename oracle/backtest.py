@@ -1,0 +1,143 @@
+"""A composition root: a recorded market, a file of alerts and the paper broker, run through the loop and the journal."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from state.snapshots import Store
+from state.tables import Projector
+
+from oracle import alert_file, config, sessions
+from oracle.directory import DataDirectory
+from oracle.ids import run_id
+from oracle.loop import Loop
+from oracle.market.tape import Tape
+from oracle.summary import Summary
+from oracle.version import code_version
+from oracle.walk import Walk
+from state.disk import Disk
+from state.frames import Run
+from state.inputs import AnyInput, CalendarAdopted
+from state.journal import Journal
+from state.portfolio import Portfolio
+from state.record import Record
+from state.writer import Bounds, Writer
+
+SECOND = 1_000_000_000
+HOUR = 3_600 * SECOND
+_RECORDS_PER_BATCH = 1_000
+_CALENDAR_BEFORE = timedelta(days=14)
+_CALENDAR_AFTER = timedelta(days=120)
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What to run: a tape directory, a file of alerts, a new data directory, and a configuration file or defaults."""
+
+    tape: Path
+    alerts: Path
+    out: Path
+    config: Path | None = None
+
+
+Heard = Callable[[Record, int], None]
+"""Called with each record once it is decided, and the instant it was seen."""
+
+Progress = Callable[[int, int], None]
+"""Called now and then with how far the run is, and how far it goes, as instants."""
+
+
+async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None = None) -> dict[str, Any]:
+    """Run a backtest to the end of its tape and return its figures; its data directory then answers every question.
+
+    Raises BadUsage for input files that cannot be used, before anything is written.
+    """
+    adopted = config.load(job.config)
+    tape, arrivals = Tape.open(job.tape), alert_file.read(job.alerts)
+    directory = DataDirectory(job.out)
+    directory.make()
+    run_of = Run(run_id(), code_version(), "backtest")
+    journal = Journal.create(Disk(), directory.journal, run=run_of, limits=config.journal_limits(adopted))
+    writer = Writer(journal, bounds=Bounds(idle_s=None))
+    loop = Loop(Portfolio(), writer, settings_of=config.settings_of)
+    books = _Books(loop, writer, heard)
+    walk = Walk(loop, tape, books.hear)
+    start, end = _span(tape, arrivals)
+    calendar = CalendarAdopted(_calendar(tape, start, end))
+    store = await Store.open(directory.database)
+    try:
+        for at in _steps(walk, arrivals, (config.adopted(adopted), calendar), span=(start, end)):
+            if books.waiting >= _RECORDS_PER_BATCH:
+                await books.flush(store)
+            if progress is not None:
+                progress(at - start, end - start)
+        await books.flush(store)
+        await store.save_snapshot(loop.portfolio, writer.durable[1])
+    finally:
+        await store.close()
+        writer.close()
+    return books.summary.figures(loop.portfolio, chain=writer.durable[1].hex())
+
+
+def _steps(
+    walk: Walk,
+    arrivals: list[tuple[int, tuple[AnyInput, ...]]],
+    first: tuple[AnyInput, ...],
+    *,
+    span: tuple[int, int],
+) -> Iterator[int]:
+    """The whole run, one cycle at a time; yields the instant of each cycle."""
+    start, end = span
+    walk.begin(first, at=start)
+    for at, inputs in arrivals:
+        yield from walk.arrive(inputs, at=at)
+    # What expires with the last quote is settled within the hour.
+    yield from walk.until(end + HOUR)
+
+
+def _span(tape: Tape, arrivals: list[tuple[int, tuple[AnyInput, ...]]]) -> tuple[int, int]:
+    instants = [*(at for at, _ in arrivals), tape.first, tape.last]
+    return min(instants) - 1, max(instants)
+
+
+def _calendar(tape: Tape, start: int, end: int) -> Any:
+    """Sessions from two weeks before the run to beyond the last expiration on its tape."""
+    first, last = _date(start) - _CALENDAR_BEFORE, max(_date(end), tape.last_expiry or date.min) + _CALENDAR_AFTER
+    return sessions.build(first, last)
+
+
+def _date(instant: int) -> date:
+    return datetime.fromtimestamp(instant // SECOND, UTC).date()
+
+
+class _Books:
+    """Keeps the query tables and the summary in step with what the journal holds."""
+
+    def __init__(self, loop: Loop, writer: Writer, heard: Heard | None) -> None:
+        self._loop = loop
+        self._writer = writer
+        self._heard = heard
+        self._projector = Projector()
+        self._rows: list[Any] = []
+        self.summary = Summary()
+
+    @property
+    def waiting(self) -> int:
+        """Records not yet in the query tables."""
+        return len(self._rows)
+
+    def hear(self, record: Record, seen_at: int) -> None:
+        """Note one record."""
+        self.summary.hear(record)
+        self._rows.append(self._projector.project(self._loop.portfolio, record, seen_at))
+        if self._heard is not None:
+            self._heard(record, seen_at)
+
+    async def flush(self, store: Store) -> None:
+        """Write what is waiting to the query tables, once the journal has it durably."""
+        if not self._rows:
+            return
+        self._writer.wait_durable(self._loop.portfolio.lsn)
+        await store.write(self._rows)
+        self._rows = []

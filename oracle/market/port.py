@@ -1,0 +1,62 @@
+"""The market-data port: what a feed is asked and what it answers, before anything is priced.
+
+Deliberately absent: waiting. A feed that has to wait for a network gathers outside, and answers from what it has gathered.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from rules.wants import Plan
+from state.calendar import Calendar
+from state.market import SettlementPrint, Spot
+
+Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+class Carry(msgspec.Struct, frozen=True):
+    """What holding costs, as continuous yields per year (0.04 is 4 %): the interest rate, and dividends by symbol."""
+
+    rate: float = 0.0
+    dividends: dict[str, float] = {}
+
+    def dividend(self, symbol: str) -> float:
+        """The dividend yield of an underlying; 0 where none is given."""
+        return self.dividends.get(symbol, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RawQuotes:
+    """What a feed knows of a plan: spots, settlement prints, and one quote per contract as int64 columns.
+
+    `contracts` are OCC symbols as `Contract.occ` writes them, each at most once; the columns have one value for each of
+    them. Prices are micro-dollars per share; a missing bid is 0. `flags` holds ASK_PRESENT and SIZES_KNOWN of
+    `state.market`; without them the ask, or both sizes, are 0. `missed` names what could not be had in time.
+    """
+
+    source: str
+    spots: tuple[Spot, ...]
+    settlements: tuple[SettlementPrint, ...]
+    contracts: tuple[str, ...]
+    at: Ints
+    bid: Ints
+    ask: Ints
+    bid_size: Ints
+    ask_size: Ints
+    flags: Ints
+    missed: tuple[str, ...] = ()
+
+
+class Feed(Protocol):
+    """Where quotes come from. What is wanted and not known is absent from the answer."""
+
+    @property
+    def carry(self) -> Carry:
+        """The yields that quotes of this feed are priced with."""
+        ...
+
+    def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:
+        """The newest of everything planned that was known at `now` (ns UTC); every `at` in it is <= now."""
+        ...

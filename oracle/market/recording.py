@@ -1,0 +1,215 @@
+"""A recording: the text files of a tape, read into columns. The format is told in `docs/tape-format.md`.
+
+Deliberately absent: any question asked of a recording (`oracle.market.tape`).
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from oracle.market import table
+from oracle.market.port import Ints
+from oracle.market.table import Field
+from state import contract as contracts
+from state.contract import Contract
+from state.errors import BadUsage
+from state.market import ASK_PRESENT, SIZES_KNOWN, Mask, SettlementPrint
+
+FORMAT = 1
+LABEL_FILE = "tape.toml"
+UNDERLYING = ("at", "symbol", "open", "high", "low", "close", "volume")
+QUOTES = ("at", "contract", "bid", "ask", "bid_size", "ask_size")
+SETTLEMENTS = ("symbol", "day", "opening", "price", "at")
+
+YIELD_MAX = 0.5
+"""A yearly yield beyond 50 % is taken for a percentage written as a number."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+_SYMBOL = re.compile(r"[A-Z0-9.^_-]{1,20}")
+
+PrintKey = tuple[str, date, bool]
+"""Symbol, expiration date and whether the print is that of the opening."""
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`tape.toml`: what kind of tape this is, and the yields its quotes are priced with."""
+
+    format: int
+    source: str
+    rate: float = 0.0
+    dividend_yields: dict[str, float] = {}
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The closes of one underlying, ascending by the instant they were known."""
+
+    at: Ints
+    close: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """All quote rows in the order of the file; `code` numbers the contracts in the order they first appear."""
+
+    contracts: tuple[Contract, ...]
+    symbols: tuple[str, ...]
+    code: Ints
+    at: Ints
+    bid: Ints
+    ask: Ints
+    bid_size: Ints
+    ask_size: Ints
+    flags: Ints
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """Everything a tape holds."""
+
+    label: Label
+    bars: dict[str, Bars]
+    quotes: Quotes
+    settlements: dict[PrintKey, SettlementPrint]
+
+
+def read(directory: Path) -> Recording:
+    """Read the files of a tape. Raises BadUsage naming the file, the line and the remedy."""
+    return Recording(
+        label=_read_label(directory / LABEL_FILE),
+        bars=_read_bars(_file(directory, "underlying.csv")),
+        quotes=_read_quotes(_file(directory, "quotes.csv")),
+        settlements=_read_settlements(directory / "settlements.csv"),
+    )
+
+
+def label_text(label: Label) -> str:
+    """What `tape.toml` says for a label. Raises BadUsage when a yield is beyond YIELD_MAX."""
+    _require_yields(label)
+    # JSON spells strings as TOML does, and floats by their shortest exact text.
+    text = "".join(
+        f"{name} = {msgspec.json.encode(getattr(label, name)).decode()}\n"
+        for name in ("format", "source", "description", "rate")
+    )
+    yields = "".join(
+        f"{msgspec.json.encode(symbol).decode()} = {msgspec.json.encode(one).decode()}\n"
+        for symbol, one in label.dividend_yields.items()
+    )
+    return f"{text}\n[dividend_yields]\n{yields}" if yields else text
+
+
+# -- private --------------------------------------------------------------------------------------------------------
+
+
+def instant(text: str) -> int:
+    """Nanoseconds UTC of an instant written as `2026-02-13T15:30:00Z`, with up to six decimals of a second."""
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(f"{text!r} is no instant such as 2026-02-13T15:30:00Z")
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
+def _symbol(text: str) -> str:
+    if not _SYMBOL.fullmatch(text):
+        raise ValueError(f"{text!r} is no symbol in capital letters")
+    return text
+
+
+def _opening(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError(f"{text!r} is neither 1 (opening print) nor 0 (closing print)")
+    return text == "1"
+
+
+def _optional(parse: Callable[[str], int]) -> Callable[[str], int | None]:
+    return lambda text: parse(text) if text else None
+
+
+def _file(directory: Path, name: str) -> Path:
+    """The plain or the compressed file of a name; there must be exactly one of them."""
+    found = [path for path in (directory / name, directory / f"{name}.gz") if path.exists()]
+    if len(found) != 1:
+        raise BadUsage(f"{directory}: {len(found)} files {name} or {name}.gz; a tape has exactly one of them")
+    return found[0]
+
+
+def _read_label(path: Path) -> Label:
+    try:
+        label = msgspec.toml.decode(path.read_bytes(), type=Label)
+    except OSError as fault:
+        raise BadUsage(f"{path}: cannot be read: {fault}; give a directory that holds a tape") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        raise BadUsage(f"{path}: {fault}; see docs/tape-format.md") from None
+    if label.format != FORMAT:
+        raise BadUsage(f"{path}: format {label.format} is not {FORMAT}; import the tape again with this version")
+    _require_yields(label)
+    return label
+
+
+def _require_yields(label: Label) -> None:
+    for name, given in (("rate", label.rate), *label.dividend_yields.items()):
+        if not abs(given) <= YIELD_MAX:
+            raise BadUsage(f"{LABEL_FILE}: {name} = {given} is no yearly yield; write 4 % as 0.04")
+
+
+def _read_bars(path: Path) -> dict[str, Bars]:
+    parsers = (instant, _symbol, *(_optional(table.price),) * 3, table.price, table.whole)
+    fields = [Field((name,), parse) for name, parse in zip(UNDERLYING, parsers, strict=True)]
+    at, symbol, *_, close, _ = table.read(path, fields)
+    instants = np.array(at, np.int64)
+    table.refuse_disorder(path, instants)
+    names, closes = np.array(symbol, object), np.array(close, np.int64)
+    return {name: Bars(instants[names == name], closes[names == name]) for name in dict.fromkeys(symbol)}
+
+
+def _read_quotes(path: Path) -> Quotes:
+    listed: dict[Contract, int] = {}
+
+    def code(text: str) -> int:
+        return listed.setdefault(contracts.parse(text), len(listed))
+
+    parsers = (instant, code, table.quoted, table.quoted, table.size, table.size)
+    fields = [Field((name,), parse) for name, parse in zip(QUOTES, parsers, strict=True)]
+    at, codes, *sides = table.read(path, fields)
+    instants = np.array(at, np.int64)
+    table.refuse_disorder(path, instants)
+    (bid, _), (ask, asked), (bid_size, bid_sized), (ask_size, ask_sized) = map(_column, sides)
+    sized = bid_sized & ask_sized
+    return Quotes(
+        contracts=tuple(listed),
+        symbols=tuple(one.occ for one in listed),
+        code=np.array(codes, np.int64),
+        at=instants,
+        bid=bid,
+        ask=ask,
+        bid_size=np.where(sized, bid_size, 0),
+        ask_size=np.where(sized, ask_size, 0),
+        flags=np.where(asked, ASK_PRESENT, 0) | np.where(sized, SIZES_KNOWN, 0),
+    )
+
+
+def _column(cells: list[int | None]) -> tuple[Ints, Mask]:
+    """(values, 0 where missing; which are present)."""
+    present = np.array([cell is not None for cell in cells], np.bool_)
+    return np.array([cell or 0 for cell in cells], np.int64), present
+
+
+def _read_settlements(path: Path) -> dict[PrintKey, SettlementPrint]:
+    if not path.exists():
+        return {}
+    parsers = (_symbol, date.fromisoformat, _opening, table.price, instant)
+    fields = [Field((name,), parse) for name, parse in zip(SETTLEMENTS, parsers, strict=True)]
+    columns = table.read(path, fields)
+    table.refuse_disorder(path, np.array(columns[-1], np.int64))
+    prints: dict[PrintKey, SettlementPrint] = {}
+    for line, row in enumerate(zip(*columns, strict=True), 2):
+        one = SettlementPrint(*row)
+        if (one.symbol, one.day, one.opening) in prints:
+            raise BadUsage(f"{path}: line {line}: {one.symbol} has a print for {one.day} already; keep one of them")
+        prints[one.symbol, one.day, one.opening] = one
+    return prints

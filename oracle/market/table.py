@@ -1,0 +1,168 @@
+"""Text tables (CSV, plain or gzip) read strictly into columns: a bad cell names file, line and remedy.
+
+Deliberately absent: any format. Which columns there are and how a cell reads is told by the caller.
+"""
+
+import csv
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import numpy as np
+
+from oracle.market.port import Ints
+from state import money
+from state.errors import BadUsage, LawBroken
+
+CHUNK = 65_536
+"""Rows held as text at a time."""
+
+SIZE_MAX = 2**31 - 1
+_DIGITS_MAX = 18
+
+
+class Field(NamedTuple):
+    """One value of a row: the columns it is read from, and how; `parse` raises ValueError saying what is wrong."""
+
+    columns: tuple[str, ...]
+    parse: Callable[..., Any]
+
+
+class _Memo(dict[tuple[str, ...], Any]):
+    """Cells repeat: each distinct text is parsed once."""
+
+    def __init__(self, parse: Callable[..., Any]) -> None:
+        self._parse = parse
+
+    def __missing__(self, cells: tuple[str, ...]) -> Any:
+        value = self[cells] = self._parse(*cells)
+        return value
+
+
+class _Chunk(NamedTuple):
+    """Some rows of a file as text, the line of the first, and the header they stand under."""
+
+    path: Path
+    header: list[str]
+    line: int
+    rows: list[list[str]]
+
+
+def read(path: Path, fields: Sequence[Field]) -> tuple[list[Any], ...]:
+    """One list per field, over all rows below the header. Columns are found by name; those nobody asks for are ignored.
+
+    Nothing is quoted: a comma always ends a cell. Raises BadUsage naming the file, the line and the remedy.
+    """
+    found: tuple[list[Any], ...] = tuple([] for _ in fields)
+    memos = [_Memo(field.parse) for field in fields]
+    for chunk in _chunks(path):
+        places = [[_place(chunk, name) for name in field.columns] for field in fields]
+        if not all(len(row) == len(chunk.header) for row in chunk.rows):
+            raise _blame(chunk, fields)
+        columns = list(zip(*chunk.rows, strict=True)) or [()] * len(chunk.header)
+        try:
+            for values, memo, wanted in zip(found, memos, places, strict=True):
+                values.extend(map(memo.__getitem__, zip(*(columns[place] for place in wanted), strict=True)))
+        except ValueError:
+            raise _blame(chunk, fields) from None
+    return found
+
+
+def refuse_disorder(path: Path, at: Ints) -> None:
+    """Raise BadUsage at the first row that happened before the row above it."""
+    back = np.flatnonzero(np.diff(at) < 0)
+    if len(back):
+        raise BadUsage(f"{path}: line {int(back[0]) + 3}: `at` goes back; sort the rows by `at`")
+
+
+# -- cells ----------------------------------------------------------------------------------------------------------
+
+
+def price(text: str) -> int:
+    """A price above zero, in micro-dollars."""
+    amount = money.parse(text)
+    if amount <= 0:
+        raise ValueError(f"{text!r} is no price above zero")
+    return amount
+
+
+def quoted(text: str) -> int | None:
+    """One side of a quote in micro-dollars, zero included; None where the cell is empty."""
+    if not text:
+        return None
+    amount = money.parse(text)
+    if amount < 0:
+        raise ValueError(f"{text!r} is below zero")
+    return amount
+
+
+def whole(text: str) -> int | None:
+    """A whole number; None where the cell is empty."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal()) or len(text) > _DIGITS_MAX:
+        raise ValueError(f"{text!r} is no whole number of at most {_DIGITS_MAX} digits")
+    return int(text)
+
+
+def size(text: str) -> int | None:
+    """A number of contracts; None where the cell is empty."""
+    count = whole(text)
+    if count is not None and count > SIZE_MAX:
+        raise ValueError(f"{text!r} is beyond {SIZE_MAX} contracts")
+    return count
+
+
+# -- private --------------------------------------------------------------------------------------------------------
+
+
+def _chunks(path: Path) -> Iterator[_Chunk]:
+    """The file in pieces, the first of them even when it has no row."""
+    try:
+        with _opened(path) as text:
+            reader = csv.reader(text, quoting=csv.QUOTE_NONE)
+            header, line = next(reader, []), 2
+            yield _Chunk(path, header, line, first := list(islice(reader, CHUNK)))
+            line += len(first)
+            while rows := list(islice(reader, CHUNK)):
+                yield _Chunk(path, header, line, rows)
+                line += len(rows)
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as fault:
+        raise BadUsage(f"{path}: cannot be read: {fault}; give a readable CSV file in UTF-8, plain or .gz") from None
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
+
+
+def _place(chunk: _Chunk, name: str) -> int:
+    if name not in chunk.header:
+        found = ", ".join(chunk.header) or "nothing"
+        raise BadUsage(f"{chunk.path}: line 1: no column {name!r} in the header, which says {found}; add it")
+    return chunk.header.index(name)
+
+
+def _blame(chunk: _Chunk, fields: Sequence[Field]) -> BadUsage:
+    """Read the rows again one by one, to name the first one that cannot be read."""
+    for number, row in enumerate(chunk.rows, chunk.line):
+        where = f"{chunk.path}: line {number}"
+        if len(row) != len(chunk.header):
+            return BadUsage(f"{where}: {len(row)} cells under {len(chunk.header)} columns; mend or drop the row")
+        fault = _fault(dict(zip(chunk.header, row, strict=True)), fields)
+        if fault is not None:
+            return BadUsage(f"{where}: {fault}; mend or drop the row")
+    raise LawBroken(f"{chunk.path}: a cell that could not be read reads the second time")
+
+
+def _fault(cells: dict[str, str], fields: Sequence[Field]) -> str | None:
+    for field in fields:
+        try:
+            field.parse(*(cells[name] for name in field.columns))
+        except ValueError as fault:
+            return f"{', '.join(field.columns)}: {fault}"
+    return None

@@ -1,0 +1,190 @@
+"""A recorded market served as a feed that never looks ahead: what is answered at an instant was known at it.
+
+Deliberately absent: how a tape is written down (`oracle.market.recording`), pricing, and any notion of now but the
+caller's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from oracle.market import recording
+from oracle.market.port import Carry, Ints, RawQuotes
+from oracle.market.recording import Quotes
+from rules.wants import ChainSlice, Plan, SettlementWanted
+from state.calendar import Calendar
+from state.contract import Contract
+from state.errors import BadUsage
+from state.market import SettlementPrint, Spot
+
+CLOSING_PRINT_NS = 300 * 10**9
+"""Without an official print, the last close of an underlying this near the session close settles PM contracts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """The contracts of one root and expiry: their codes, and beside each its strike."""
+
+    expiry: date
+    codes: Ints
+    strikes: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """Everything ever listed on one underlying: all codes, and the chains of all its roots."""
+
+    codes: Ints
+    chains: tuple[_Chain, ...]
+
+
+class _Latest:
+    """The newest row of each contract, at a clock that moves forward; asked to go back, it starts anew."""
+
+    def __init__(self, quotes: Quotes) -> None:
+        self._quotes = quotes
+        self._read = 0
+        self.row = np.full(len(quotes.contracts), -1, np.int64)
+        self.at = np.zeros(len(quotes.contracts), np.int64)
+
+    def move(self, now: int) -> None:
+        """Let in every row known at `now`, and no other."""
+        end = int(np.searchsorted(self._quotes.at, now, "right"))
+        if end < self._read:
+            self._read = 0
+            self.row.fill(-1)
+            self.at.fill(0)
+        # Of several rows of one contract the last is assigned last, and stays.
+        codes = self._quotes.code[self._read : end]
+        self.row[codes] = np.arange(self._read, end)
+        self.at[codes] = self._quotes.at[self._read : end]
+        self._read = end
+
+
+class Tape:
+    """A recorded market. `instants` are the distinct instants (ns UTC, ascending) at which anything became known."""
+
+    def __init__(self, directory: Path) -> None:
+        """Read a tape. Raises BadUsage naming the file, the line and the remedy."""
+        recorded = recording.read(directory)
+        self.source = recorded.label.source
+        self.carry = Carry(recorded.label.rate, recorded.label.dividend_yields)
+        self._bars, self._quotes, self._settlements = recorded.bars, recorded.quotes, recorded.settlements
+        self._codes = {occ: code for code, occ in enumerate(self._quotes.symbols)}
+        self._listings = _listings(self._quotes.contracts)
+        self._latest = _Latest(self._quotes)
+        printed = np.array([one.at for one in self._settlements.values()], np.int64)
+        self.instants: Ints = np.unique(
+            np.concatenate([printed, self._quotes.at, *(bars.at for bars in self._bars.values())])
+        )
+        if not len(self.instants):
+            raise BadUsage(f"{directory}: the tape holds no row; record or import at least one")
+
+    @property
+    def first(self) -> int:
+        """The instant of the first row."""
+        return int(self.instants[0])
+
+    @property
+    def last(self) -> int:
+        """The instant of the last row."""
+        return int(self.instants[-1])
+
+    def next_instant(self, after: int) -> int | None:
+        """The next instant after `after` at which anything becomes known; None at the end."""
+        found = int(np.searchsorted(self.instants, after, "right"))
+        return int(self.instants[found]) if found < len(self.instants) else None
+
+    def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:
+        """What was known at `now` of everything planned: rows with `at` <= now, and no other.
+
+        Contracts are answered in the order they first appear on the tape.
+        """
+        self._latest.move(now)
+        today = calendar.midnight_of(calendar.day_of(now))
+        named = [self._codes[occ] for occ in plan.contracts if occ in self._codes]
+        near = [codes for wanted in plan.slices for codes in self._near(wanted, now, today=today)]
+        codes = np.unique(np.concatenate([np.array(named, np.int64), *near]))
+        rows = self._latest.row[codes]
+        rows = rows[rows >= 0]
+        quotes = self._quotes
+        return RawQuotes(
+            source=self.source,
+            spots=tuple(spot for symbol in plan.symbols if (spot := self._spot(symbol, now)) is not None),
+            settlements=tuple(
+                one for wanted in plan.settlements if (one := self._settlement(wanted, now, calendar)) is not None
+            ),
+            contracts=tuple(quotes.symbols[code] for code in quotes.code[rows].tolist()),
+            at=quotes.at[rows],
+            bid=quotes.bid[rows],
+            ask=quotes.ask[rows],
+            bid_size=quotes.bid_size[rows],
+            ask_size=quotes.ask_size[rows],
+            flags=quotes.flags[rows],
+        )
+
+    # -- private ------------------------------------------------------------------------------------------------
+
+    def _spot(self, symbol: str, now: int) -> Spot | None:
+        bars = self._bars.get(symbol)
+        if bars is None:
+            return None
+        row = int(np.searchsorted(bars.at, now, "right")) - 1
+        return Spot(symbol, int(bars.close[row]), int(bars.at[row])) if row >= 0 else None
+
+    def _near(self, wanted: ChainSlice, now: int, *, today: int) -> Iterable[Ints]:
+        """The codes of a slice, chain by chain: of contracts quoted today, or last when nothing was quoted today."""
+        spot = self._spot(wanted.symbol, now)
+        listing = self._listings.get(wanted.symbol)
+        if spot is None or listing is None:
+            return
+        newest = int(self._latest.at[listing.codes].max())
+        if newest == 0:
+            return
+        for chain in listing.chains:
+            if wanted.first <= chain.expiry <= wanted.last:
+                listed = self._latest.at[chain.codes] >= min(today, newest)
+                yield _nearest(
+                    chain.codes[listed], chain.strikes[listed], spot.price, each_side=wanted.strikes_each_side
+                )
+
+    def _settlement(self, wanted: SettlementWanted, now: int, calendar: Calendar) -> SettlementPrint | None:
+        """The official print once it is known; where the tape has none, the close of the session for PM contracts.
+
+        A tape with an official print still to come is waited for: nothing else may settle that day.
+        """
+        official = self._settlements.get((wanted.symbol, wanted.day, wanted.opening))
+        if official is not None:
+            return official if official.at <= now else None
+        session = calendar.session_on(wanted.day)
+        if wanted.opening or session is None or now < session.close:
+            return None
+        last = self._spot(wanted.symbol, session.close)
+        if last is None or last.at <= session.close - CLOSING_PRINT_NS:
+            return None
+        return SettlementPrint(wanted.symbol, wanted.day, wanted.opening, last.price, last.at)
+
+
+def _nearest(codes: Ints, strikes: Ints, spot: int, *, each_side: int) -> Ints:
+    """The codes of the nearest strikes: so many at or below the spot, and as many above."""
+    levels = np.unique(strikes)
+    middle = int(np.searchsorted(levels, spot, "right"))
+    near = levels[max(0, middle - each_side) : middle + each_side]
+    return codes[(strikes >= near[0]) & (strikes <= near[-1])] if len(near) else codes[:0]
+
+
+def _listings(listed: tuple[Contract, ...]) -> dict[str, _Listing]:
+    """What is listed on each underlying, its chains by root and expiry."""
+    codes: dict[str, list[int]] = {}
+    members: dict[tuple[str, date], list[int]] = {}
+    for code, one in enumerate(listed):
+        codes.setdefault(one.underlying, []).append(code)
+        members.setdefault((one.root, one.expiry), []).append(code)
+    chains: dict[str, list[_Chain]] = {underlying: [] for underlying in codes}
+    for (_, expiry), chain in sorted(members.items()):
+        strikes = np.array([listed[code].strike for code in chain], np.int64)
+        chains[listed[chain[0]].underlying].append(_Chain(expiry, np.array(chain, np.int64), strikes))
+    return {one: _Listing(np.array(codes[one], np.int64), tuple(chains[one])) for one in codes}
