@@ -5,7 +5,7 @@ STORM_POINTS ?= 20000
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check style types contracts layers bench storm
+.PHONY: demo test check style types contracts layers docs bench storm
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## a first look: a whole trading day in the terminal, without keys or network
@@ -28,6 +28,9 @@ contracts: $(READY)  ## who may import whom
 
 layers: $(READY)  ## give new modules their place in the reading order of .importlinter
 	@$(BIN)/python -m tests.laws.layers
+
+docs: $(READY)  ## the parts of the documents that follow from the code
+	@$(BIN)/python docs/generate.py
 
 bench: $(READY)  ## the figures of this machine
 	@set -e; for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done

@@ -215,14 +215,22 @@ def tape() -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New tape directory.")
 @click.option("--interval-s", type=click.IntRange(1), default=60, show_default=True, help="Length of a row's interval.")
 @click.option("--bars-zone", default="America/New_York", show_default=True, help="Time zone of the bars' times.")
-@click.option("--rate", default="0", show_default=True, help="Interest rate per year for pricing, e.g. 0.04.")
-@click.option("--dividend-yield", default="0", show_default=True, help="Dividend yield per year for pricing.")
-def import_tape(quotes: tuple[Path, ...], bars: tuple[str, ...], out: Path, **options: Any) -> None:
+@click.option("--rate", type=float, default=0.0, show_default=True, help="Interest rate per year, e.g. 0.04.")
+def import_tape(
+    quotes: tuple[Path, ...], bars: tuple[str, ...], out: Path, interval_s: int, bars_zone: str, rate: float
+) -> None:
     """Make a tape of LEAN-style rows, which are labelled by the start of their interval."""
     from oracle.market import lean
 
-    counts = lean.import_files(quotes, bars, out, **options)
-    click.echo(f"{out}: {counts}")
+    files: dict[str, list[Path]] = {}
+    for one in bars:
+        symbol, equals, file = one.partition("=")
+        if not equals:
+            raise click.UsageError(f"--bars {one}: write it as SYMBOL=FILE")
+        files.setdefault(symbol, []).append(Path(file))
+    options = lean.ImportOptions(interval_s=interval_s, bars_zone=bars_zone, rate=rate)
+    imported = lean.import_lean(quotes, files, out, options=options)
+    click.echo(f"{out}: {imported.quotes} quotes and {imported.bars} bars")
 
 
 @main.group()
@@ -235,10 +243,12 @@ def config() -> None:
 @_json_option
 def show(file: Path | None, as_json: bool) -> None:
     """The effective configuration: every key with its value, where that comes from, and what it means."""
+    from msgspec import to_builtins
+
     from oracle import config as configuration
     from oracle import report
 
-    rows = configuration.rows(file)
+    rows = [to_builtins(one) for one in configuration.origins(file)]
     _print_json(rows) if as_json else report.rows("config", rows)
 
 

@@ -22,7 +22,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     """One line: an instant, and either an alert body (an object or text) or positions to close."""
 
     at: str | int
-    body: msgspec.Raw | None = None
+    body: msgspec.Raw = msgspec.Raw()
     source: str = "webhook"
     close: str | None = None
     reason: str = ""
@@ -56,16 +56,16 @@ def _read_line(raw: bytes, where: str) -> tuple[int, AnyInput]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise BadUsage(f'{where}: {fault}; a line is like {{"at": "2026-02-13T15:30:00Z", "body": {{...}}}}') from fault
     at = _instant(line.at, where)
-    if (line.body is None) == (line.close is None):
+    if (not bytes(line.body)) == (line.close is None):
         raise BadUsage(f"{where}: give either a body or close, not both and not neither")
     if line.close is not None:
         return at, OperatorAsked(line.close, line.reason)
     return at, AlertReceived(mask(_text(line.body, where)), line.source)
 
 
-def _text(body: msgspec.Raw | None, where: str) -> str:
+def _text(body: msgspec.Raw, where: str) -> str:
     """The body as posted: the JSON text itself, or what a JSON string says."""
-    raw = bytes(body or b"")
+    raw = bytes(body)
     if len(raw) > BODY_BYTES_MAX:
         raise BadUsage(f"{where}: the body is larger than 128 KB")
     value: Any = msgspec.json.decode(raw) if raw.startswith(b'"') else raw.decode()

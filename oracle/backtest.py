@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from state.snapshots import Store
-from state.tables import Projector
 
 from oracle import alert_file, config, sessions
 from oracle.directory import DataDirectory
@@ -23,6 +21,8 @@ from state.inputs import AnyInput, CalendarAdopted
 from state.journal import Journal
 from state.portfolio import Portfolio
 from state.record import Record
+from state.snapshots import Store
+from state.tables import Projected, Projector
 from state.writer import Bounds, Writer
 
 SECOND = 1_000_000_000
@@ -54,13 +54,13 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
     Raises BadUsage for input files that cannot be used, before anything is written.
     """
     adopted = config.load(job.config)
-    tape, arrivals = Tape.open(job.tape), alert_file.read(job.alerts)
+    tape, arrivals = Tape(job.tape), alert_file.read(job.alerts)
     directory = DataDirectory(job.out)
     directory.make()
     run_of = Run(run_id(), code_version(), "backtest")
-    journal = Journal.create(Disk(), directory.journal, run=run_of, limits=config.journal_limits(adopted))
+    journal = Journal.create(Disk(), directory.journal, run=run_of, limits=adopted.journal.limits)
     writer = Writer(journal, bounds=Bounds(idle_s=None))
-    loop = Loop(Portfolio(), writer, settings_of=config.settings_of)
+    loop = Loop(Portfolio(), writer, settings_of=config.decode)
     books = _Books(loop, writer, heard)
     walk = Walk(loop, tape, books.hear)
     start, end = _span(tape, arrivals)
@@ -119,7 +119,7 @@ class _Books:
         self._writer = writer
         self._heard = heard
         self._projector = Projector()
-        self._rows: list[Any] = []
+        self._rows: list[Projected] = []
         self.summary = Summary()
 
     @property
@@ -139,5 +139,5 @@ class _Books:
         if not self._rows:
             return
         self._writer.wait_durable(self._loop.portfolio.lsn)
-        await store.write(self._rows)
+        await store.write(self._rows, chain=self._writer.durable[1])
         self._rows = []

@@ -62,7 +62,7 @@ class Config(Settings, frozen=True, forbid_unknown_fields=True):
 class Row(msgspec.Struct, frozen=True):
     """One key for people: `value` and `default` as they are written in the file; `origin` is file or default."""
 
-    path: str
+    key: str
     value: str
     default: str
     origin: str
@@ -218,7 +218,7 @@ def origins(path: Path | None = None) -> tuple[Row, ...]:
     default = dict(_leaves(Config()))
     return tuple(
         Row(
-            path=key,
+            key=key,
             value=written(kind, value),
             default=written(kind, default[key][1]),
             origin="file" if key in given else "default",
@@ -244,7 +244,7 @@ def template() -> str:
     lines = ["# Every key with its default; a file needs only those it changes. Money is in dollars, pct in percent."]
     table = ""
     for row in origins():
-        inside, name = row.path.rsplit(".", 1)
+        inside, name = row.key.rsplit(".", 1)
         if inside != table:
             lines += ["", f"[{inside}]"]
             table = inside

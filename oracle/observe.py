@@ -16,18 +16,19 @@ from state import contract as contracts
 from state.calendar import Calendar
 from state.contract import Right
 from state.inputs import TickReached
-from state.market import ASK_PRESENT, COLUMNS, GREEKS_KNOWN, MarketColumns, MarketView, Mask
+from state.market import ASK_PRESENT, COLUMNS, GREEKS_KNOWN, SIZES_KNOWN, MarketColumns, MarketView, Mask
 from state.money import MICROS_PER_USD
 from state.portfolio import Portfolio
 
 IV_STEPS = 1_000_000
-"""IV counts in millionths, and greeks follow from the rounded IV.
+"""IV counts in millionths, below what a quote can mean, and greeks follow from the rounded IV.
 
-An option deep in the money turns the last bit of an exponential, in which processors differ, into the eighth digit of
-its IV; the sixth is the same everywhere, and below what a quote can mean.
+Processors differ in the last bit of exponentials and logarithms. Such bits, thrown in by chance, changed greeks of 16
+among 39,000 American quotes of a recorded chain, those priced within a bit of intrinsic; with rounded IV, of none.
 """
 
 _QUOTED = ("at", "bid", "ask", "bid_size", "ask_size", "flags")
+_FED = ASK_PRESENT | SIZES_KNOWN
 _GREEKS = ("iv", "delta", "gamma", "theta", "vega", "rho")
 
 
@@ -91,7 +92,7 @@ def _changed(view: MarketView, raw: RawQuotes, rows: Ints) -> Mask:
     differs = np.zeros(int(held.sum()), np.bool_)
     for name in _QUOTED:
         column = view.column(name)[rows[held]]
-        differs |= (column & ~GREEKS_KNOWN if name == "flags" else column) != getattr(raw, name)[held]
+        differs |= (column & _FED if name == "flags" else column) != getattr(raw, name)[held]
     changed[held] = differs
     return changed
 

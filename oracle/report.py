@@ -70,7 +70,7 @@ _COLUMNS = {
     "positions": ("id", "opened_at", "occ", "quantity", "quantity_open", "cost", "realized_net", "phase"),
     "outcomes": ("id", "closed_at", "position_id", "occ", "quantity", "net", "percent_bp", "r_bp", "reasons"),
     "segments": ("segment", "code_version", "first_lsn", "last_lsn", "used_bytes", "sealed", "chain"),
-    "config": ("key", "value", "origin", "meaning"),
+    "config": ("path", "value", "origin", "meaning"),
 }
 _CHAIN_SHOWN = 16
 
@@ -104,7 +104,7 @@ def rows(name: str, found: list[dict[str, Any]]) -> None:
     columns = _COLUMNS.get(name, tuple(found[0]))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.removesuffix("_bp"), no_wrap=column in ("id", "occ", "key"))
+        table.add_column(column.removesuffix("_bp"), no_wrap=column in ("id", "occ", "path"))
     for row in found:
         table.add_row(*(cell(column, row.get(column)) for column in columns))
     _out.print(table)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from state.snapshots import Store
 
 from oracle import config
 from oracle.directory import DataDirectory
@@ -16,6 +15,7 @@ from state.disk import Disk
 from state.frames import Body
 from state.record import decode
 from state.segments import read, segments
+from state.snapshots import Store
 
 Progress = Callable[[int, int], None]
 
@@ -38,7 +38,7 @@ def _bodies(directory: DataDirectory, progress: Progress | None) -> Iterator[Bod
 def verify_directory(path: Path, *, any_version: bool, progress: Progress | None = None) -> dict[str, Any]:
     """Judge a whole journal again; raises Diverged at the first difference."""
     directory = _opened(path)
-    verifier = Verifier(settings_of=config.settings_of, code_version=code_version(), any_version=any_version)
+    verifier = Verifier(settings_of=config.decode, code_version=code_version(), any_version=any_version)
     for body in _bodies(directory, progress):
         verifier.take(body)
     counts = msgspec.structs.asdict(verifier.verified)
@@ -50,17 +50,25 @@ async def rebuild_directory(path: Path, *, progress: Progress | None = None) -> 
     """Make the database again from the journal; the old one is replaced only when the new one is complete."""
     directory = _opened(path)
     fresh = directory.database.with_suffix(".rebuilding")
-    for leftover in (fresh, *(Path(f"{fresh}{tail}") for tail in ("-wal", "-shm"))):
-        leftover.unlink(missing_ok=True)
+    _remove_database(fresh)
     store = await Store.open(fresh)
     try:
         portfolio = await recovery.rebuild(store, _bodies(directory, progress))
     finally:
         await store.close()
-    for tail in ("-wal", "-shm"):
-        Path(f"{directory.database}{tail}").unlink(missing_ok=True)
-    fresh.replace(directory.database)
+    _replace_database(fresh, directory.database)
     return {"records": portfolio.lsn, "database": str(directory.database)}
+
+
+def _remove_database(path: Path) -> None:
+    for tail in ("", "-wal", "-shm"):
+        Path(f"{path}{tail}").unlink(missing_ok=True)
+
+
+def _replace_database(fresh: Path, path: Path) -> None:
+    """Let a complete database take the place of the old one, whose own log must not be read with it."""
+    _remove_database(path)
+    fresh.replace(path)
 
 
 def inspect_directory(path: Path) -> list[dict[str, Any]]:

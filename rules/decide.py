@@ -19,10 +19,11 @@ Rule = Callable[[], tuple[AnyFact, ...]]
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """One thing a rule is asked about: its name in facts, and the question."""
+    """One thing a rule is asked about: its name in facts, the question, and what follows besides when the rule fails."""
 
     name: str
     rule: Rule
+    otherwise: Rule = tuple
 
 
 def decide(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[AnyFact, ...]:
@@ -46,7 +47,7 @@ def _stages(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[S
     """The stages of one input, in order. A stage lists its units only when the stages before it are done."""
     match told:
         case AlertReceived():
-            return (lambda: (Unit(portfolio.next_id("evt"), lambda: intake.admit(portfolio, told, settings)),),)
+            return (lambda: (_alert(portfolio, told, settings),),)
         case BrokerReported():
             return (lambda: (Unit(told.order_id, lambda: reports.understand(portfolio, told, settings)),),)
         case OperatorAsked():
@@ -61,6 +62,15 @@ def _stages(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[S
             )
         case _:
             return ()
+
+
+def _alert(portfolio: Portfolio, told: AlertReceived, settings: Settings) -> Unit:
+    event_id = portfolio.next_id("evt")
+    return Unit(
+        event_id,
+        partial(intake.admit, portfolio, told, settings),
+        otherwise=partial(intake.unanswerable, event_id),
+    )
 
 
 def _asked(portfolio: Portfolio, told: OperatorAsked) -> Iterable[Unit]:
@@ -95,7 +105,7 @@ def _ask(portfolio: Portfolio, unit: Unit, settings: Settings) -> tuple[AnyFact,
     except LawBroken:
         raise
     except Exception as failure:  # noqa: BLE001  The only broad except of the core: one unit must not stop the others.
-        return (_failed(portfolio, unit, type(failure).__name__, settings=settings),)
+        return (_failed(portfolio, unit, type(failure).__name__, settings=settings), *unit.otherwise())
 
 
 def _failed(portfolio: Portfolio, unit: Unit, exception: str, *, settings: Settings) -> UnitFailed:

@@ -25,8 +25,9 @@ def next_at(portfolio: Portfolio, settings: Settings) -> int | None:
 
 
 def _signal_instants(portfolio: Portfolio) -> list[int]:
+    # A signal that is due already, after a restart for instance, is owed a cycle at once.
     waiting = (portfolio.signals[one].next_at for one in portfolio.undecided)
-    return [at for at in waiting if at is not None]
+    return [portfolio.now + 1 if at is None else max(at, portfolio.now + 1) for at in waiting]
 
 
 def _order_instants(portfolio: Portfolio, settings: Settings) -> list[int]:

@@ -129,8 +129,12 @@ def _contract(portfolio: Portfolio, signal: Signal, settings: Settings) -> Contr
             chosen = None
     if chosen is None:
         return Verdict("contract", "contract_not_listed", wanted, unit="usd", note="wanted strike")
-    if calendar.expiry_instant(chosen) is None:
+    last_trade_at = calendar.last_trade_at(chosen)
+    if last_trade_at is None or calendar.expiry_instant(chosen) is None:
         return Verdict("contract", "contract_not_listed", note="expires beyond the adopted calendar")
+    if last_trade_at <= portfolio.now:
+        # An AM-settled contract is listed on its last day, but stopped trading the day before.
+        return Verdict("contract", "contract_not_listed", note="has stopped trading")
     return chosen
 
 
@@ -139,7 +143,7 @@ def _recommend(portfolio: Portfolio, signal: Signal, contract: Contract, *, sett
     quote = portfolio.market.quote(contract.occ)
     if quote is None or quote.mark is None or quote.ask is None:
         return Choice((Verdict("quote_fresh", "quote_stale", note="no two-sided quote"),), None)
-    fresh = gates.quote_fresh(portfolio, quote.at, settings.gates)
+    fresh = gates.quote_fresh(portfolio, quote, settings.gates)
     held = _already_held(portfolio, contract, ledger, settings=settings)
     if not fresh.passed or not held.passed:
         return Choice((fresh, held), None)
@@ -153,7 +157,7 @@ def _recommend(portfolio: Portfolio, signal: Signal, contract: Contract, *, sett
     premium = limit * quantity * 100
     cost = premium + commission * quantity
     exposure = gates.exposure(portfolio, ledger, cost=premium, limits=settings.gates)
-    power = gates.buying_power(portfolio, ledger, cost=cost)
+    power = gates.buying_power(portfolio, ledger, cost=cost, commission=commission)
     verdicts = (fresh, held, size, exposure, power)
     if not exposure.passed or not power.passed:
         return Choice(verdicts, None)

@@ -106,7 +106,10 @@ def print_of(portfolio: Portfolio, position: Position) -> SettlementPrint | None
 
 
 def settle(portfolio: Portfolio, position_id: str, settings: Settings) -> tuple[AnyFact, ...]:
-    """Settle an expired position against its print. Without a print it stays, and alerts once a day."""
+    """Settle an expired position against its print. Without a print it stays, and alerts once a day.
+
+    Settlement costs no commission: brokers' fees for exercise and assignment are not modelled.
+    """
     position = portfolio.positions[position_id]
     if _working(portfolio, position):
         return ()

@@ -6,6 +6,8 @@ import msgspec
 
 from state.calendar import Calendar
 from state.calendar import Phase as SessionPhase
+from state.contract import Contract
+from state.market import Quote
 from state.money import BASIS_POINTS, Count, Pct, Usd
 from state.order import Intent, Order
 from state.portfolio import Portfolio
@@ -31,10 +33,11 @@ class GateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     no_entry_before_close_s: Count = 300
 
 
-def traded_age(calendar: Calendar, at: int, now: int) -> int:
-    """Nanoseconds a market value has aged while the exchange was open since; a closed market ages nothing."""
+def traded_age(calendar: Calendar, at: int, now: int, contract: Contract | None = None) -> int:
+    """Nanoseconds a price of the underlying, or of a contract, has aged; after its own close it ages no further."""
     session = calendar.session_at_or_before(now)
-    return max(0, min(now, session.late_close) - max(at, 0))
+    close = None if contract is None else calendar.trading_close(contract, session.day)
+    return max(0, min(now, session.close if close is None else close) - at)
 
 
 def pending_entries(portfolio: Portfolio, ledger: str) -> tuple[Order, ...]:
@@ -167,16 +170,17 @@ def exposure(portfolio: Portfolio, ledger: str, *, cost: int, limits: GateLimits
     return _EXPOSURE.at_most(carried + pending + cost, most)
 
 
-def buying_power(portfolio: Portfolio, ledger: str, *, cost: int) -> Verdict:
-    """Cash not promised to entries in flight pays for this one at its worst, commission included."""
-    pending = sum(one.worst_cost for one in pending_entries(portfolio, ledger))
+def buying_power(portfolio: Portfolio, ledger: str, *, cost: int, commission: int) -> Verdict:
+    """Cash not promised to entries in flight pays for this one at its worst, `commission` per contract included."""
+    entries = pending_entries(portfolio, ledger)
+    pending = sum(one.worst_cost + commission * one.quantity_left for one in entries)
     free = portfolio.ledgers[ledger].cash - pending
     return _BUYING_POWER.at_most(cost, free)
 
 
-def quote_fresh(portfolio: Portfolio, at: int, limits: GateLimits) -> Verdict:
+def quote_fresh(portfolio: Portfolio, quote: Quote, limits: GateLimits) -> Verdict:
     """The quote of the chosen contract is young enough to decide on."""
-    seconds = traded_age(portfolio.sessions, at, portfolio.now) // SECOND
+    seconds = traded_age(portfolio.sessions, quote.at, portfolio.now, quote.contract) // SECOND
     return _QUOTE_FRESH.at_most(seconds, limits.quote_age_s_max)
 
 

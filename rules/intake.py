@@ -16,6 +16,7 @@ ACCEPTED = "accepted"
 DUPLICATE = "duplicate"
 IGNORED = "ignored"
 INVALID_PAYLOAD = "invalid_payload"
+ERROR = "error"
 
 
 def admit(portfolio: Portfolio, told: AlertReceived, settings: Settings) -> tuple[AnyFact, ...]:
@@ -33,6 +34,11 @@ def admit(portfolio: Portfolio, told: AlertReceived, settings: Settings) -> tupl
             return (replace(_about(event_id, status), code=other.code, errors=errors),)
         case BadAlert() as bad:
             return (replace(_about(event_id, INVALID_PAYLOAD), code=bad.errors[0].code, errors=bad.errors),)
+
+
+def unanswerable(event_id: str) -> tuple[AlertLogged]:
+    """The answer to an alert whose admission failed, so that its sender is told and its number is not given twice."""
+    return (replace(_about(event_id, ERROR), code="processing_failed"),)
 
 
 def _entry(portfolio: Portfolio, told: AlertReceived, entry: Entry, *, settings: Settings) -> tuple[AnyFact, ...]:

@@ -20,7 +20,7 @@ from state.facts import (
 )
 from state.fill import Fill
 from state.inputs import BrokerReported, ReportKind
-from state.order import Intent, Order, OrderPhase, OrderTrigger
+from state.order import Intent, Order, OrderTrigger
 from state.portfolio import Portfolio
 from state.position import Position
 from state.signal import SignalPhase
@@ -38,15 +38,18 @@ _ENDINGS = {
 def understand(portfolio: Portfolio, told: BrokerReported, settings: Settings) -> tuple[AnyFact, ...]:
     """Everything that follows from one report. A report already applied, or about an ended order, changes nothing.
 
-    Raises LawBroken when a report arrives before the ones it counts on.
+    Raises LawBroken when a report arrives before the ones it counts on, or names an order that never was.
     """
+    if told.order_id not in portfolio.orders and portfolio.gave_out(told.order_id):
+        # The order ended so long ago that it left memory.
+        return ()
     order = portfolio.order_of(told.order_id)
     if told.number <= order.reports or not order.working:
         return ()
     if told.number != order.reports + 1:
         raise LawBroken(f"report {told.number} on {order.id} arrived after report {order.reports}")
     if told.kind is ReportKind.ACCEPTED:
-        return (OrderSubmitted(order.id, told.number),) if order.phase is OrderPhase.PENDING_EXECUTION else ()
+        return (OrderSubmitted(order.id, told.number),)
     if told.kind is ReportKind.FILLED:
         fill = _fill(portfolio, order, told)
         filled = OrderFilled(order.id, told.number, fill)
@@ -87,14 +90,20 @@ def _bought(portfolio: Portfolio, order: Order, fill: Fill, *, settings: Setting
     if held is None:
         facts.append(PositionOpened(_opened(portfolio, order, fill, settings=settings)))
     else:
-        quantity, total = held.quantity + fill.quantity, held.cost + cost
-        target, stop = held.terms.levels(total, quantity)
-        risk = max(0, total - stop * quantity * money.MULTIPLIER)
-        facts.append(PositionIncreased(held.id, fill.quantity, cost, fill.commission, target, stop, risk))
+        facts.append(_increased(held, fill, cost))
     signal = portfolio.signals.get(order.signal_id or "")
     if signal is not None and signal.phase is SignalPhase.APPROVED:
         facts.append(SignalExecuted(signal.id, fill.position_id))
     return tuple(facts)
+
+
+def _increased(held: Position, fill: Fill, cost: int) -> PositionIncreased:
+    """Levels follow the average price of what is held after the fill; what was sold before keeps the risk it had."""
+    quantity, total = held.quantity_open + fill.quantity, held.cost_open + cost
+    target, stop = held.terms.levels(total, quantity)
+    sold = money.share(held.initial_risk, held.quantity - held.quantity_open, held.quantity)
+    risk = sold + max(0, total - stop * quantity * money.MULTIPLIER)
+    return PositionIncreased(held.id, fill.quantity, cost, fill.commission, target, stop, risk)
 
 
 def _opened(portfolio: Portfolio, order: Order, fill: Fill, *, settings: Settings) -> Position:
@@ -142,8 +151,6 @@ def _sold(portfolio: Portfolio, order: Order, fill: Fill) -> tuple[AnyFact, ...]
         reasons = position.exit_reasons
         scored = outcomes.score(portfolio, position, reduced, reasons=reasons)
         return (reduced, PositionClosed(position.id, reasons), scored)
-    if fill.quantity == order.quantity_left:
-        return (reduced, PositionReopened(position.id, "exit_order_partial"))
     return (reduced,)
 
 

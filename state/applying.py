@@ -10,8 +10,8 @@ from state.errors import LawBroken
 from state.ledger import LEDGERS
 from state.order import ORDER_LIFE, Intent, Order, OrderTrigger
 from state.portfolio import Portfolio
-from state.position import POSITION_LIFE, Position, PositionTrigger
-from state.signal import SIGNAL_LIFE, Signal, SignalTrigger
+from state.position import POSITION_LIFE, Position, PositionPhase, PositionTrigger
+from state.signal import SIGNAL_LIFE, Signal, SignalPhase, SignalTrigger
 
 
 def apply(portfolio: Portfolio, fact: f.AnyFact) -> None:
@@ -31,6 +31,13 @@ def _position(portfolio: Portfolio, position_id: str) -> Position:
         return portfolio.positions[position_id]
     except KeyError:
         raise LawBroken(f"there is no position {position_id}") from None
+
+
+def _live(portfolio: Portfolio, position_id: str) -> Position:
+    position = _position(portfolio, position_id)
+    if not position.live:
+        raise LawBroken(f"position {position.id} is closed")
+    return position
 
 
 def _advance(portfolio: Portfolio, signal_id: str, trigger: SignalTrigger, **changes: Any) -> None:
@@ -64,6 +71,8 @@ def _alert_logged(portfolio: Portfolio, fact: f.AlertLogged) -> None:
 
 def _signal_created(portfolio: Portfolio, fact: f.SignalCreated) -> None:
     signal, entry = fact.signal, fact.signal.entry
+    if portfolio.gave_out(signal.id):
+        raise LawBroken(f"signal {signal.id} exists already")
     portfolio.count(signal.id)
     portfolio.signals[signal.id] = signal
     portfolio.undecided[signal.id] = None
@@ -95,6 +104,8 @@ def _signal_released(portfolio: Portfolio, fact: f.SignalReleased) -> None:
 
 def _signal_retry_scheduled(portfolio: Portfolio, fact: f.SignalRetryScheduled) -> None:
     signal = _signal(portfolio, fact.signal_id)
+    if signal.phase is not SignalPhase.PENDING:
+        raise LawBroken(f"signal {signal.id} is {signal.phase} and cannot be tried again")
     portfolio.signals[signal.id] = replace(
         signal, attempts=signal.attempts + 1, next_at=fact.next_at, retry_code=fact.code, verdicts=fact.verdicts
     )
@@ -143,15 +154,15 @@ def _order_created(portfolio: Portfolio, fact: f.OrderCreated) -> None:
         one.position_id == order.position_id for one in portfolio.working_orders() if one.intent is Intent.CLOSE
     ):
         raise LawBroken(f"position {order.position_id} already has a working closing order")
-    if order.id in portfolio.orders:
+    if portfolio.gave_out(order.id):
         raise LawBroken(f"order {order.id} exists already")
+    if order.signal_id is not None and order.intent is Intent.OPEN:
+        signal = _signal(portfolio, order.signal_id)
+        portfolio.signals[signal.id] = replace(signal, order_id=order.id)
     portfolio.count(order.id)
     portfolio.count(order.position_id)
     portfolio.orders[order.id] = order
     portfolio.working[order.id] = None
-    if order.signal_id is not None and order.intent is Intent.OPEN:
-        signal = _signal(portfolio, order.signal_id)
-        portfolio.signals[signal.id] = replace(signal, order_id=order.id)
 
 
 def _order_submitted(portfolio: Portfolio, fact: f.OrderSubmitted) -> None:
@@ -193,24 +204,20 @@ def _position_opened(portfolio: Portfolio, fact: f.PositionOpened) -> None:
     position = fact.position
     if position.book not in LEDGERS or position.id in portfolio.positions:
         raise LawBroken(f"position {position.id} cannot be opened in ledger {position.book}")
-    calendar, contract = portfolio.sessions, position.contract
-    expires_at, last_trade_at = calendar.expiry_instant(contract), calendar.last_trade_at(contract)
-    if expires_at is None or last_trade_at is None:
-        raise LawBroken(f"the adopted calendar does not reach the expiration of {contract.occ}")
+    instants = portfolio.instants_of(position.contract)
     portfolio.count(position.id)
     portfolio.positions[position.id] = position
-    late = contract.root in calendar.late_roots
-    portfolio.book.add(position, (expires_at, last_trade_at, late), portfolio.market)
+    portfolio.book.add(position, instants, portfolio.market)
     portfolio.ledgers[position.book].buy(
-        contract.underlying, cost=position.cost, commission=position.commission, opens=True
+        position.contract.underlying, cost=position.cost, commission=position.commission, opens=True
     )
     portfolio.touched.add(position.book)
 
 
 def _position_increased(portfolio: Portfolio, fact: f.PositionIncreased) -> None:
     position = _position(portfolio, fact.position_id)
-    if not position.live:
-        raise LawBroken(f"position {position.id} is closed and cannot grow")
+    if position.phase is not PositionPhase.OPEN:
+        raise LawBroken(f"position {position.id} is {position.phase} and cannot grow")
     _keep(
         portfolio,
         replace(
@@ -263,7 +270,7 @@ def _position_reduced(portfolio: Portfolio, fact: f.PositionReduced) -> None:
 
 
 def _close_asked(portfolio: Portfolio, fact: f.CloseAsked) -> None:
-    position = _position(portfolio, fact.position_id)
+    position = _live(portfolio, fact.position_id)
     portfolio.asked[position.id] = None
     _keep(portfolio, replace(position, close_asked=fact.reason))
 
@@ -281,8 +288,10 @@ def _position_reopened(portfolio: Portfolio, fact: f.PositionReopened) -> None:
 
 
 def _position_settled(portfolio: Portfolio, fact: f.PositionSettled) -> None:
-    position = _position(portfolio, fact.position_id)
-    portfolio.positions[position.id] = replace(position, settled_at=fact.settlement_at)
+    position = _live(portfolio, fact.position_id)
+    portfolio.positions[position.id] = replace(
+        position, settled_at=fact.settlement_at, settlement_price=fact.settlement_price
+    )
 
 
 def _position_closed(portfolio: Portfolio, fact: f.PositionClosed) -> None:
@@ -308,6 +317,13 @@ def _alerted(portfolio: Portfolio, fact: f.Alerted) -> None:
 
 
 def _nouns_retired(portfolio: Portfolio, fact: f.NounsRetired) -> None:
+    owing = [
+        *(one for one in fact.signals if _signal(portfolio, one).undecided),
+        *(one for one in fact.orders if portfolio.order_of(one).working),
+        *(one for one in fact.positions if _position(portfolio, one).live),
+    ]
+    if owing:
+        raise LawBroken(f"{', '.join(owing)} cannot be retired: it still owes something")
     portfolio.retired_on = fact.day
     for signal_id in fact.signals:
         del portfolio.signals[signal_id]

@@ -63,10 +63,15 @@ class Book:
         columns = self._columns
         columns["market_row"][row] = view.rows.get(position.contract.occ, -1)
         columns["ledger"][row] = LEDGERS.index(position.book)
-        columns["expires_at"][row], columns["last_trade_at"][row], columns["late"][row] = instants
+        self.set_instants(position.id, instants)
         columns["mark"][row], columns["mark_at"][row] = position.entry_price, 0
         self.update(position)
         self._mark_rows(np.array([row]), view)
+
+    def set_instants(self, position_id: str, instants: tuple[int, int, bool]) -> None:
+        """Write (expiry, last trade, trades late) of a position's contract, as the adopted calendar has them."""
+        row, columns = self.row_of[position_id], self._columns
+        columns["expires_at"][row], columns["last_trade_at"][row], columns["late"][row] = instants
 
     def update(self, position: Position) -> None:
         """Bring a position's row in line with its record; a closed one loses its row."""

@@ -17,7 +17,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class AlertLogged(Fact, frozen=True):
-    """The answer to one alert: accepted, duplicate, ignored or invalid_payload, with the signal it made or repeats."""
+    """The answer to one alert: accepted, duplicate, ignored, invalid_payload or error; the signal it made or repeats."""
 
     event_id: str
     status: str
@@ -146,7 +146,7 @@ class PositionOpened(Fact, frozen=True):
 
 
 class PositionIncreased(Fact, frozen=True):
-    """A further fill added to a position; levels and risk are those of the whole after it."""
+    """A further fill added to a position; levels are those of what is held after it, risk is that of the whole."""
 
     position_id: str
     quantity: int

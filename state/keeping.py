@@ -6,6 +6,7 @@ from datetime import date
 import msgspec
 
 from state.calendar import Calendar
+from state.errors import LawBroken
 from state.inputs import ConfigAdopted
 from state.ledger import Ledger
 from state.market import MarketState, MarketView
@@ -109,13 +110,12 @@ def decode(body: bytes) -> Portfolio:
 
 
 def _restore_row(portfolio: Portfolio, position_id: str, marked: tuple[int, int]) -> None:
-    position, calendar = portfolio.positions[position_id], portfolio.sessions
-    expires_at = calendar.expiry_instant(position.contract)
-    last_trade_at = calendar.last_trade_at(position.contract)
-    if expires_at is None or last_trade_at is None:
-        raise msgspec.ValidationError(f"the calendar does not reach the expiration of {position.contract.occ}")
-    late = position.contract.root in calendar.late_roots
-    portfolio.book.add(position, (expires_at, last_trade_at, late), portfolio.market)
+    position = portfolio.positions[position_id]
+    try:
+        instants = portfolio.instants_of(position.contract)
+    except LawBroken as fault:
+        raise msgspec.ValidationError(str(fault)) from fault
+    portfolio.book.add(position, instants, portfolio.market)
     portfolio.book.set_mark(position_id, marked)
 
 

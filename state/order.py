@@ -54,6 +54,10 @@ ORDER_LIFE = Life(
     "order",
     (
         (_T.SUBMIT, _P.PENDING_EXECUTION, _P.SUBMITTED),
+        # An acknowledgement may repeat itself, or be overtaken by a fill or a cancel: it is counted and moves nothing.
+        (_T.SUBMIT, _P.SUBMITTED, _P.SUBMITTED),
+        (_T.SUBMIT, _P.PARTIALLY_FILLED, _P.PARTIALLY_FILLED),
+        (_T.SUBMIT, _P.CANCEL_REQUESTED, _P.CANCEL_REQUESTED),
         (_T.FILL_PART, _P.SUBMITTED, _P.PARTIALLY_FILLED),
         (_T.FILL_PART, _P.PARTIALLY_FILLED, _P.PARTIALLY_FILLED),
         # A broker's fill may overtake its own acknowledgement.

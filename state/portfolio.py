@@ -8,6 +8,7 @@ from datetime import date
 
 from state.book import Book
 from state.calendar import Calendar
+from state.contract import Contract
 from state.errors import LawBroken
 from state.inputs import AnyInput, CalendarAdopted, ConfigAdopted, TickReached
 from state.ledger import LEDGERS, Day, Ledger
@@ -61,18 +62,25 @@ class Portfolio:
         if seen_at < self.now:
             raise LawBroken(f"record {lsn} was seen before record {self.lsn}")
         self.lsn, self.now = lsn, seen_at
+        if isinstance(told, CalendarAdopted):
+            self._adopt(told.calendar)
+        # Before the market is taken in: a date starts with the equity the one before it left, so that what opens
+        # lower counts as a loss of the new date.
+        self._roll_day()
         match told:
             case ConfigAdopted():
                 self.config = told
                 self._fund(told.cash_start)
-            case CalendarAdopted(calendar=calendar):
-                self.calendar = calendar
             case TickReached(seen=seen) if seen is not None:
                 self.market.take_in(seen)
                 self.book.mark_all(self.market)
             case _:
                 pass
-        self._roll_day()
+
+    def _adopt(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+        for position in self.live_positions():
+            self.book.set_instants(position.id, self.instants_of(position.contract))
 
     def _fund(self, cash_start: int) -> None:
         for ledger in self.ledgers.values():
@@ -100,6 +108,13 @@ class Portfolio:
             raise LawBroken("no calendar was adopted before the first decision")
         return self.calendar
 
+    def instants_of(self, contract: Contract) -> tuple[int, int, bool]:
+        """(expiry, last trade, trades late) of a contract; raises LawBroken when the calendar does not reach them."""
+        expires_at, last_trade_at = self.sessions.expiry_instant(contract), self.sessions.last_trade_at(contract)
+        if expires_at is None or last_trade_at is None:
+            raise LawBroken(f"the adopted calendar does not reach the expiration of {contract.occ}: adopt a longer one")
+        return expires_at, last_trade_at, contract.root in self.sessions.late_roots
+
     def equity(self, ledger: str) -> int:
         """Cash plus marks of a ledger, in micro-dollars."""
         return self.ledgers[ledger].cash + self.book.value(ledger)
@@ -113,6 +128,11 @@ class Portfolio:
     def next_id(self, noun: str, ahead: int = 0) -> str:
         """The id the next noun of a kind gets, e.g. `sig-000017`; `ahead` skips ids given out in the same decision."""
         return f"{noun}-{self.counters.get(noun, 0) + 1 + ahead:06d}"
+
+    def gave_out(self, noun_id: str) -> bool:
+        """True when an id was given to a noun, be it still in memory or retired."""
+        noun, _, number = noun_id.rpartition("-")
+        return number.isdecimal() and 0 < int(number) <= self.counters.get(noun, 0)
 
     def working_orders(self) -> tuple[Order, ...]:
         """Orders that may still fill, in the order they were created."""

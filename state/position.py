@@ -107,6 +107,7 @@ class Position(msgspec.Struct, frozen=True):
     exit_reasons: tuple[str, ...] = ()
     close_asked: str | None = None
     settled_at: int | None = None
+    settlement_price: int | None = None
     closed_at: int | None = None
 
     @property

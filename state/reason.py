@@ -134,7 +134,6 @@ _ROWS: tuple[tuple[str, Stage, Severity, bool, str], ...] = (
     ("broker_cancelled", Stage.ORDER, Severity.WARNING, False, "the broker cancelled the order unasked"),
     ("broker_rejected", Stage.ORDER, Severity.ERROR, False, "the broker rejected the order"),
     ("broker_failed", Stage.ORDER, Severity.ERROR, False, "the order failed at the broker"),
-    ("exit_order_partial", Stage.EXIT, Severity.INFO, False, "the exit order filled, but the position holds more"),
     ("exit_order_ended", Stage.EXIT, Severity.WARNING, False, "the exit order ended before the position was empty"),
     ("exit_order_failed", Stage.EXIT, Severity.ERROR, False, "the broker would not close the position"),
     ("exit_waiting", Stage.EXIT, Severity.WARNING, False, "an exit order waits for a quote it can fill on"),

@@ -8,7 +8,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,18 +17,50 @@ import numpy as np
 from oracle import sessions
 from oracle.loop import Loop
 from rules import fills
+from rules.fills import FillModel, FillSettings
 from rules.settings import Settings
-from state import money
+from rules.sizing import SizingLimits
+from state import keeping, money
 from state.calendar import Calendar
-from state.facts import AnyFact
-from state.inputs import AlertReceived, AnyInput, CalendarAdopted, ConfigAdopted, OperatorAsked, TickReached
+from state.facts import AnyFact, Fact, OrderFilled
+from state.inputs import (
+    AlertReceived,
+    AnyInput,
+    BrokerReported,
+    CalendarAdopted,
+    ConfigAdopted,
+    OperatorAsked,
+    ReportKind,
+    TickReached,
+)
 from state.market import ASK_PRESENT, COLUMNS, SIZES_KNOWN, MarketColumns, SettlementPrint, Spot
 from state.portfolio import Portfolio
+from state.position import Position
 from state.record import Record, decode
 
 NEW_YORK = ZoneInfo("America/New_York")
 SECOND = 1_000_000_000
 CASH = 50_000 * money.MICROS_PER_USD
+SPY_CALL = "SPY260220C00596000"
+
+FREE = FillSettings(model=FillModel.MID, commission_per_contract_usd=0, round_to_tick=False)
+"""Fills at the mid without commission or tick rounding: the figures of a test are those of its quotes."""
+
+TRACE = Settings(sizing=SizingLimits(base_contracts=9), fills=FREE)
+"""The settings of the published trace, with its quantity."""
+
+Noun = TypeVar("Noun", bound=Fact)
+
+
+def usd(amount: str) -> int:
+    """Micro-dollars of an amount in dollars."""
+    return money.parse(amount)
+
+
+def later(clock: str, seconds: float) -> str:
+    """A clock time of the same date, some seconds later."""
+    moment = datetime.strptime(clock, "%H:%M:%S") + timedelta(seconds=seconds)
+    return moment.strftime("%H:%M:%S.%f")
 
 
 @cache
@@ -57,12 +89,13 @@ class Kept:
 
 
 class Stage:
-    """A loop on a New York date, with settings given by the test."""
+    """A loop on a New York date, with settings given by the test. Set `day` to go on with a later date."""
 
     def __init__(self, day: str, settings: Settings | None = None, *, source: str = "recorded") -> None:
         self.day, self.source = day, source
         self.settings = settings or Settings()
         self.kept = Kept()
+        self.broker = True
         self.loop = Loop(Portfolio(), self.kept, settings_of=lambda _: self.settings)
         start = instant(day, "00:00:01")
         self.records: list[Record] = []
@@ -78,6 +111,18 @@ class Stage:
     def facts(self) -> list[AnyFact]:
         """All facts so far, in order."""
         return [fact for record in self.records for fact in record.facts]
+
+    def of(self, kind: type[Noun]) -> list[Noun]:
+        """All facts of one kind so far, in order."""
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+    def last(self, kind: type[Noun]) -> Noun:
+        """The newest fact of a kind."""
+        return self.of(kind)[-1]
+
+    def digest(self) -> str:
+        """The digest of the portfolio as it stands."""
+        return keeping.digest(self.portfolio)
 
     def take(self, told: AnyInput, *, at: int) -> tuple[AnyFact, ...]:
         """Hand one input to the loop; what was journaled decodes to what was decided."""
@@ -96,20 +141,38 @@ class Stage:
         """Ask to close, as an operator."""
         return self.take(OperatorAsked(target, words), at=instant(self.day, clock))
 
+    def report(self, clock: str, order_id: str, kind: ReportKind, **said: Any) -> tuple[AnyFact, ...]:
+        """Let a broker report on an order, under the number that is next."""
+        number = self.portfolio.order_of(order_id).reports + 1
+        return self.take(BrokerReported(order_id, number, kind, **said), at=instant(self.day, clock))
+
+    def buy(
+        self, clock: str, spot: str = "SPY 595.42", quote: str = f"{SPY_CALL} 3.43 3.47", **fields: Any
+    ) -> Position:
+        """Alert, decide and fill a second later, all on one quote; the position the last fill opened or grew."""
+        symbol, right = spot.split()[0], quote.split()[0][-9]
+        said = {"symbol": symbol, "direction": "long" if right == "C" else "short", "timeframe": "5m"} | fields
+        self.alert(clock, **said)
+        self.tick(clock, spot, quote)
+        self.tick(later(clock, 1), spot, quote)
+        return self.portfolio.positions[self.last(OrderFilled).fill.position_id]
+
     def tick(self, clock: str, *lines: str, settlements: tuple[SettlementPrint, ...] = ()) -> tuple[AnyFact, ...]:
         """One cycle that observes `SYMBOL price` and `OCC bid ask [bid_size ask_size]` lines; `-` is a missing side.
 
-        The paper broker answers in the same instant, as it does behind a real feed. Returns all facts of the cycle.
+        The paper broker answers in the same instant, as it does behind a real feed, unless `broker` is switched off.
+        Returns all facts of the cycle.
         """
         at = instant(self.day, clock)
         facts = list(self.take(TickReached(self.columns(at, lines, settlements)), at=at))
-        while (report := fills.next_report(self.portfolio, self.settings.fills, self.settings.ticks)) is not None:
+        while (
+            self.broker
+            and (report := fills.next_report(self.portfolio, self.settings.fills, self.settings.ticks)) is not None
+        ):
             facts.extend(self.take(report, at=at))
         return tuple(facts)
 
-    def columns(
-        self, at: int, lines: Iterable[str], settlements: tuple[SettlementPrint, ...] = ()
-    ) -> MarketColumns:
+    def columns(self, at: int, lines: Iterable[str], settlements: tuple[SettlementPrint, ...] = ()) -> MarketColumns:
         """What a tick would carry for some lines, as the observation makes it: new contracts are listed first."""
         spots: list[Spot] = []
         listed: list[str] = []

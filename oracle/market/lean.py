@@ -101,11 +101,12 @@ def _bar_rows(path: Path, symbol: str, known_at: Callable[[str], str]) -> Iterab
     return zip(at, [symbol] * len(at), *values, strict=True)
 
 
-def _checked(parse: Callable[[str], int | None]) -> Callable[[str], str]:
-    """The cell as it stands, once it is known to be readable."""
+def _checked(parse: Callable[[str], int]) -> Callable[[str], str]:
+    """The cell as it stands, empty or readable."""
 
     def check(text: str) -> str:
-        parse(text)
+        if text:
+            parse(text)
         return text
 
     return check

@@ -18,7 +18,7 @@ from oracle.market.table import Field
 from state import contract as contracts
 from state.contract import Contract
 from state.errors import BadUsage
-from state.market import ASK_PRESENT, SIZES_KNOWN, Mask, SettlementPrint
+from state.market import ASK_PRESENT, SIZES_KNOWN, SettlementPrint
 
 FORMAT = 1
 LABEL_FILE = "tape.toml"
@@ -126,8 +126,9 @@ def _opening(text: str) -> bool:
     return text == "1"
 
 
-def _optional(parse: Callable[[str], int]) -> Callable[[str], int | None]:
-    return lambda text: parse(text) if text else None
+def _optional(parse: Callable[[str], int], absent: int) -> Callable[[str], int]:
+    """A reading that gives `absent` for an empty cell."""
+    return lambda text: parse(text) if text else absent
 
 
 def _file(directory: Path, name: str) -> Path:
@@ -158,7 +159,7 @@ def _require_yields(label: Label) -> None:
 
 
 def _read_bars(path: Path) -> dict[str, Bars]:
-    parsers = (instant, _symbol, *(_optional(table.price),) * 3, table.price, table.whole)
+    parsers = (instant, _symbol, *(_optional(table.price, 0),) * 3, table.price, _optional(table.whole, 0))
     fields = [Field((name,), parse) for name, parse in zip(UNDERLYING, parsers, strict=True)]
     at, symbol, *_, close, _ = table.read(path, fields)
     instants = np.array(at, np.int64)
@@ -173,30 +174,23 @@ def _read_quotes(path: Path) -> Quotes:
     def code(text: str) -> int:
         return listed.setdefault(contracts.parse(text), len(listed))
 
-    parsers = (instant, code, table.quoted, table.quoted, table.size, table.size)
+    sizes = (_optional(table.size, -1),) * 2
+    parsers = (instant, code, _optional(table.quoted, 0), _optional(table.quoted, -1), *sizes)
     fields = [Field((name,), parse) for name, parse in zip(QUOTES, parsers, strict=True)]
-    at, codes, *sides = table.read(path, fields)
-    instants = np.array(at, np.int64)
-    table.refuse_disorder(path, instants)
-    (bid, _), (ask, asked), (bid_size, bid_sized), (ask_size, ask_sized) = map(_column, sides)
-    sized = bid_sized & ask_sized
+    at, codes, bid, ask, bid_size, ask_size = (np.array(column, np.int64) for column in table.read(path, fields))
+    table.refuse_disorder(path, at)
+    asked, sized = ask >= 0, (bid_size >= 0) & (ask_size >= 0)
     return Quotes(
         contracts=tuple(listed),
         symbols=tuple(one.occ for one in listed),
-        code=np.array(codes, np.int64),
-        at=instants,
+        code=codes,
+        at=at,
         bid=bid,
-        ask=ask,
+        ask=np.where(asked, ask, 0),
         bid_size=np.where(sized, bid_size, 0),
         ask_size=np.where(sized, ask_size, 0),
-        flags=np.where(asked, ASK_PRESENT, 0) | np.where(sized, SIZES_KNOWN, 0),
+        flags=asked.astype(np.int64) * ASK_PRESENT + sized.astype(np.int64) * SIZES_KNOWN,
     )
-
-
-def _column(cells: list[int | None]) -> tuple[Ints, Mask]:
-    """(values, 0 where missing; which are present)."""
-    present = np.array([cell is not None for cell in cells], np.bool_)
-    return np.array([cell or 0 for cell in cells], np.int64), present
 
 
 def _read_settlements(path: Path) -> dict[PrintKey, SettlementPrint]:

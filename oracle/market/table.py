@@ -3,13 +3,11 @@
 Deliberately absent: any format. Which columns there are and how a cell reads is told by the caller.
 """
 
-import csv
 import gzip
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +15,8 @@ from oracle.market.port import Ints
 from state import money
 from state.errors import BadUsage, LawBroken
 
-CHUNK = 65_536
-"""Rows held as text at a time."""
+CHUNK_BYTES = 4_194_304
+"""What is held as text at a time, or one line more."""
 
 SIZE_MAX = 2**31 - 1
 _DIGITS_MAX = 18
@@ -31,24 +29,35 @@ class Field(NamedTuple):
     parse: Callable[..., Any]
 
 
-class _Memo(dict[tuple[str, ...], Any]):
+class _Memo(dict[str | tuple[str, ...], Any]):
     """Cells repeat: each distinct text is parsed once."""
 
     def __init__(self, parse: Callable[..., Any]) -> None:
         self._parse = parse
 
-    def __missing__(self, cells: tuple[str, ...]) -> Any:
-        value = self[cells] = self._parse(*cells)
+    def __missing__(self, cells: str | tuple[str, ...]) -> Any:
+        value = self[cells] = self._parse(cells) if isinstance(cells, str) else self._parse(*cells)
         return value
 
 
 class _Chunk(NamedTuple):
-    """Some rows of a file as text, the line of the first, and the header they stand under."""
+    """Some whole lines of a file, the number of the first, and the header they stand under."""
 
     path: Path
     header: list[str]
     line: int
-    rows: list[list[str]]
+    text: str
+
+    @property
+    def columns(self) -> list[list[str]] | None:
+        """The cells by column; None when a line has another number of cells than the header."""
+        width = len(self.header)
+        letters = np.frombuffer(self.text.encode(), np.uint8)
+        commas, ends = np.flatnonzero(letters == ord(",")), np.flatnonzero(letters == ord("\n"))
+        if np.any(np.diff(np.searchsorted(commas, ends), prepend=0) != width - 1):
+            return None
+        cells = self.text.replace("\n", ",").split(",")[:-1]
+        return [cells[place::width] for place in range(width)]
 
 
 def read(path: Path, fields: Sequence[Field]) -> tuple[list[Any], ...]:
@@ -60,12 +69,13 @@ def read(path: Path, fields: Sequence[Field]) -> tuple[list[Any], ...]:
     memos = [_Memo(field.parse) for field in fields]
     for chunk in _chunks(path):
         places = [[_place(chunk, name) for name in field.columns] for field in fields]
-        if not all(len(row) == len(chunk.header) for row in chunk.rows):
+        columns = chunk.columns
+        if columns is None:
             raise _blame(chunk, fields)
-        columns = list(zip(*chunk.rows, strict=True)) or [()] * len(chunk.header)
         try:
             for values, memo, wanted in zip(found, memos, places, strict=True):
-                values.extend(map(memo.__getitem__, zip(*(columns[place] for place in wanted), strict=True)))
+                cells = [columns[place] for place in wanted]
+                values.extend(map(memo.__getitem__, cells[0] if len(cells) == 1 else zip(*cells, strict=True)))
         except ValueError:
             raise _blame(chunk, fields) from None
     return found
@@ -89,29 +99,25 @@ def price(text: str) -> int:
     return amount
 
 
-def quoted(text: str) -> int | None:
-    """One side of a quote in micro-dollars, zero included; None where the cell is empty."""
-    if not text:
-        return None
+def quoted(text: str) -> int:
+    """One side of a quote in micro-dollars, zero included."""
     amount = money.parse(text)
     if amount < 0:
         raise ValueError(f"{text!r} is below zero")
     return amount
 
 
-def whole(text: str) -> int | None:
-    """A whole number; None where the cell is empty."""
-    if not text:
-        return None
+def whole(text: str) -> int:
+    """A whole number."""
     if not (text.isascii() and text.isdecimal()) or len(text) > _DIGITS_MAX:
         raise ValueError(f"{text!r} is no whole number of at most {_DIGITS_MAX} digits")
     return int(text)
 
 
-def size(text: str) -> int | None:
-    """A number of contracts; None where the cell is empty."""
+def size(text: str) -> int:
+    """A number of contracts."""
     count = whole(text)
-    if count is not None and count > SIZE_MAX:
+    if count > SIZE_MAX:
         raise ValueError(f"{text!r} is beyond {SIZE_MAX} contracts")
     return count
 
@@ -120,24 +126,23 @@ def size(text: str) -> int | None:
 
 
 def _chunks(path: Path) -> Iterator[_Chunk]:
-    """The file in pieces, the first of them even when it has no row."""
+    """The file in pieces of whole lines, the first of them even when it is empty."""
     try:
-        with _opened(path) as text:
-            reader = csv.reader(text, quoting=csv.QUOTE_NONE)
-            header, line = next(reader, []), 2
-            yield _Chunk(path, header, line, first := list(islice(reader, CHUNK)))
-            line += len(first)
-            while rows := list(islice(reader, CHUNK)):
-                yield _Chunk(path, header, line, rows)
-                line += len(rows)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as fault:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            header, line = _text(file.readline()).rstrip("\n").split(","), 2
+            yield (chunk := _Chunk(path, header, line, _text(file.read(CHUNK_BYTES) + file.readline())))
+            while chunk.text:
+                line += chunk.text.count("\n")
+                chunk = _Chunk(path, header, line, _text(file.read(CHUNK_BYTES) + file.readline()))
+                yield chunk
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as fault:
         raise BadUsage(f"{path}: cannot be read: {fault}; give a readable CSV file in UTF-8, plain or .gz") from None
 
 
-def _opened(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+def _text(lines: bytes) -> str:
+    """Lines as text, each ended by one line feed, the last one of a file included."""
+    text = lines.decode().replace("\r\n", "\n")
+    return text if text.endswith("\n") or not text else f"{text}\n"
 
 
 def _place(chunk: _Chunk, name: str) -> int:
@@ -149,7 +154,8 @@ def _place(chunk: _Chunk, name: str) -> int:
 
 def _blame(chunk: _Chunk, fields: Sequence[Field]) -> BadUsage:
     """Read the rows again one by one, to name the first one that cannot be read."""
-    for number, row in enumerate(chunk.rows, chunk.line):
+    for number, text in enumerate(chunk.text.split("\n"), chunk.line):
+        row = text.split(",")
         where = f"{chunk.path}: line {number}"
         if len(row) != len(chunk.header):
             return BadUsage(f"{where}: {len(row)} cells under {len(chunk.header)} columns; mend or drop the row")

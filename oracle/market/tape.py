@@ -93,6 +93,11 @@ class Tape:
         """The instant of the last row."""
         return int(self.instants[-1])
 
+    @property
+    def last_expiry(self) -> date | None:
+        """The last expiration date of any contract on the tape; None when it quotes none."""
+        return max((one.expiry for one in self._quotes.contracts), default=None)
+
     def next_instant(self, after: int) -> int | None:
         """The next instant after `after` at which anything becomes known; None at the end."""
         found = int(np.searchsorted(self.instants, after, "right"))

@@ -25,7 +25,7 @@ def page() -> str:
     """The text of `docs/configuration.md`: one table of keys per table of the file, and what must agree."""
     lines, table = [_PAGE], ""
     for row in config.origins():
-        inside, name = row.path.rsplit(".", 1)
+        inside, name = row.key.rsplit(".", 1)
         if inside != table:
             lines += [*([""] if table else []), f"## [{inside}]", "", "| key | default | meaning |", "|---|---|---|"]
             table = inside
@@ -79,7 +79,7 @@ def test_the_shipped_file_changes_nothing() -> None:
     rows = config.origins(ROOT / "config.toml")
     assert config.load(ROOT / "config.toml") == config.Config()
     assert {row.origin for row in rows} == {"file"}
-    assert tuple(row.path for row in rows) == config.paths()
+    assert tuple(row.key for row in rows) == config.paths()
 
 
 def test_every_key_has_an_effect() -> None:

@@ -1,0 +1,329 @@
+"""The query tables: their shape, derived from the nouns, and the rows that one record changes in them.
+
+They hold nothing that the journal does not, so they are never the truth. Deliberately absent: writing them, which is
+`state.snapshots`, so that a command that only reads pays for no more than it needs.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+import msgspec
+
+from state.contract import Contract
+from state.errors import BadUsage, OracleFailure
+from state.facts import (
+    Alerted,
+    AlertLogged,
+    AnyFact,
+    Fact,
+    OrderCreated,
+    OrderFilled,
+    OutcomeRecorded,
+    PositionOpened,
+    SignalCreated,
+    UnitFailed,
+)
+from state.fill import Fill
+from state.inputs import AlertReceived
+from state.order import Order
+from state.outcome import Outcome
+from state.portfolio import Portfolio
+from state.position import Position
+from state.record import Record
+from state.signal import Signal, Verdict
+
+APPLICATION_ID = 0x6F72636C
+"""The letters `orcl` in the header of the database file."""
+
+INTEGER, TEXT = "INTEGER", "TEXT"
+
+
+class Column(NamedTuple):
+    """One column: its SQL type, whether it always holds a value, and how it is read off its noun."""
+
+    name: str
+    kind: str
+    required: bool
+    read: Callable[[Any], Any]
+
+
+class Table(msgspec.Struct, frozen=True):
+    """One query table. A row is what its record says (`lead`) and what its noun says (`columns`), in this order."""
+
+    name: str
+    lead: tuple[tuple[str, str], ...]
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    indexes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns, in the order of a row."""
+        return (*(name for name, _ in self.lead), *(one.name for one in self.columns))
+
+    def creation(self) -> tuple[str, ...]:
+        """The statements that make the table and its indexes."""
+        lines = [f'"{name}" {kind} NOT NULL' for name, kind in self.lead]
+        lines += [f'"{one.name}" {one.kind}{" NOT NULL" if one.required else ""}' for one in self.columns]
+        lines.append(f"PRIMARY KEY ({_quoted(self.key)})")
+        table = f'CREATE TABLE "{self.name}" (\n  ' + ",\n  ".join(lines) + "\n) STRICT"
+        return table, *(f'CREATE INDEX "{self.name}_by_{one}" ON "{self.name}" ("{one}")' for one in self.indexes)
+
+    def upsert(self) -> str:
+        """The statement that writes a row over the one with its key; the place of the first write is kept."""
+        changed = ", ".join(f'"{name}" = excluded."{name}"' for name in self.names if name not in self.key)
+        places = ", ".join("?" * len(self.names))
+        # Every name comes from a struct's field, every value is bound.
+        into = f'INSERT INTO "{self.name}" ({_quoted(self.names)}) VALUES ({places})'  # noqa: S608
+        return f"{into} ON CONFLICT ({_quoted(self.key)}) DO UPDATE SET {changed}"
+
+    def row(self, noun: object, *lead: object) -> tuple[str, tuple[Any, ...]]:
+        """(name of the table, the values of one row)."""
+        return self.name, (*lead, *(one.read(noun) for one in self.columns))
+
+
+class Projected(msgspec.Struct, frozen=True):
+    """What one record changes in the tables: (table, values), later rows over earlier ones."""
+
+    lsn: int
+    rows: tuple[tuple[str, tuple[Any, ...]], ...]
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+# -- from a struct to columns ---------------------------------------------------------------------------------------
+
+
+_CONTRACT: tuple[tuple[str, str, Callable[[Contract], Any]], ...] = (
+    ("occ", TEXT, lambda one: one.occ),
+    ("underlying", TEXT, lambda one: one.underlying),
+    ("root", TEXT, lambda one: one.root),
+    ("expiry", TEXT, lambda one: one.expiry.isoformat()),
+    ("right", TEXT, lambda one: str(one.right)),
+    ("strike", INTEGER, lambda one: one.strike),
+)
+
+
+def columns_of(noun: type[msgspec.Struct]) -> tuple[Column, ...]:
+    """The columns of a noun: one per field, those of a contract and of every noun it always holds in its place.
+
+    A held noun's column that is named like one of the holder's gets the field's name in front. Tuples and nouns that
+    may be absent become JSON text with field names, contracts in them OCC symbols.
+    """
+    hints = get_type_hints(noun)
+    taken = set(noun.__struct_fields__)
+    found: list[Column] = []
+    for name in noun.__struct_fields__:
+        kind, required = _bare(hints[name])
+        if kind is Contract:
+            found += [Column(at, sql, required, _through(name, read)) for at, sql, read in _CONTRACT]
+        elif required and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            found += [
+                one._replace(
+                    name=f"{name}_{one.name}" if one.name in taken else one.name, read=_through(name, one.read)
+                )
+                for one in columns_of(kind)
+            ]
+        else:
+            sql, convert = _stored(kind)
+            found.append(Column(name, sql, required, _through(name, convert)))
+    return tuple(found)
+
+
+def _bare(hint: Any) -> tuple[Any, bool]:
+    """(the type without None, whether it always holds a value)."""
+    if isinstance(hint, UnionType) and NoneType in get_args(hint):
+        kinds = [one for one in get_args(hint) if one is not NoneType]
+        return kinds[0], False
+    return hint, True
+
+
+def _stored(kind: Any) -> tuple[str, Callable[[Any], Any]]:
+    """The SQL type of a plain Python type, and the conversion into it."""
+    if kind in (int, bool):
+        return INTEGER, int
+    if kind is date:
+        return TEXT, date.isoformat
+    if isinstance(kind, type) and issubclass(kind, str):
+        return TEXT, str
+    return TEXT, lambda value: msgspec.json.encode(_named(value)).decode()
+
+
+def _through(name: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Read a field and convert it, unless it is absent."""
+
+    def read(noun: object) -> Any:
+        value = getattr(noun, name)
+        return None if value is None else convert(value)
+
+    return read
+
+
+def _named(value: Any) -> Any:
+    """Nested values with the names of their fields, for JSON."""
+    match value:
+        case Contract():
+            return value.occ
+        case msgspec.Struct():
+            return {name: _named(getattr(value, name)) for name in value.__struct_fields__}
+        case tuple():
+            return [_named(one) for one in value]
+        case Enum():
+            return value.value
+        case _:
+            return value
+
+
+# -- the tables -----------------------------------------------------------------------------------------------------
+
+
+_SEEN = (("lsn", INTEGER), ("seen_at", INTEGER))
+_NUMBERED = (*_SEEN, ("number", INTEGER))
+_LOGGED = tuple(one._replace(name="id") if one.name == "event_id" else one for one in columns_of(AlertLogged))
+
+EVENTS = Table(
+    "events", (*_SEEN, ("source", TEXT), ("body", TEXT)), _LOGGED, ("id",), ("seen_at", "status", "signal_id")
+)
+SIGNALS = Table("signals", _SEEN, columns_of(Signal), ("id",), ("phase", "symbol", "received_at"))
+VERDICTS = Table(
+    "verdicts", (*_NUMBERED, ("signal_id", TEXT)), columns_of(Verdict), ("lsn", "signal_id", "number"), ("signal_id",)
+)
+ORDERS = Table("orders", _SEEN, columns_of(Order), ("id",), ("phase", "signal_id", "position_id", "underlying"))
+FILLS = Table("fills", _SEEN, columns_of(Fill), ("id",), ("order_id", "position_id", "filled_at"))
+POSITIONS = Table("positions", _SEEN, columns_of(Position), ("id",), ("phase", "underlying", "expiry", "signal_id"))
+OUTCOMES = Table("outcomes", _SEEN, columns_of(Outcome), ("id",), ("position_id", "signal_id", "closed_at"))
+ALERTS = Table("alerts", _NUMBERED, columns_of(Alerted), ("lsn", "number"), ("seen_at", "subject"))
+FAILURES = Table("failures", _NUMBERED, columns_of(UnitFailed), ("lsn", "number"), ("seen_at", "unit"))
+
+TABLES = (EVENTS, SIGNALS, VERDICTS, ORDERS, FILLS, POSITIONS, OUTCOMES, ALERTS, FAILURES)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), applied_lsn INTEGER NOT NULL, chain TEXT) STRICT",
+        "INSERT INTO meta VALUES (1, 0, NULL)",
+        """CREATE TABLE snapshots (lsn INTEGER PRIMARY KEY, chain TEXT NOT NULL, schema INTEGER NOT NULL,
+           seen_at INTEGER NOT NULL, digest TEXT NOT NULL, state BLOB NOT NULL) STRICT""",
+        *(statement for table in TABLES for statement in table.creation()),
+    ),
+)
+"""The statements of each version of the database, in order; `user_version` counts those applied.
+
+The query tables follow the nouns. When those change, the next version drops the tables, creates them again and sets
+`applied_lsn` to 0: the journal fills them at the next start.
+"""
+
+
+class Projector:
+    """Gathers, after each record, the rows it changed. Nouns that left memory keep their last row."""
+
+    def project(self, portfolio: Portfolio, record: Record, seen_at: int) -> Projected:
+        """The rows of a record that the portfolio has just folded; to be written only once the record is durable."""
+        lsn = portfolio.lsn
+        rows: list[tuple[str, tuple[Any, ...]]] = []
+        touched: dict[tuple[str, str], None] = {}
+        for number, fact in enumerate(record.facts):
+            rows.extend(_own_rows(record, fact, (lsn, seen_at, number)))
+            touched.update(dict.fromkeys(_touched(fact)))
+        nouns = (
+            (SIGNALS, portfolio.signals),
+            (ORDERS, portfolio.orders),
+            (POSITIONS, portfolio.positions),
+        )
+        for table, kept in nouns:
+            held = (kept.get(one) for name, one in touched if name == table.name)
+            rows.extend(table.row(one, lsn, seen_at) for one in held if one is not None)
+        return Projected(lsn, tuple(rows))
+
+
+def _own_rows(record: Record, fact: AnyFact, at: tuple[int, int, int]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The rows that a fact itself is, or carries."""
+    lsn, seen_at, _ = at
+    match fact:
+        case AlertLogged():
+            told = record.input
+            source, body = (told.source, told.body) if isinstance(told, AlertReceived) else ("", "")
+            yield EVENTS.row(fact, lsn, seen_at, source, body)
+        case OrderFilled(fill=fill):
+            yield FILLS.row(fill, lsn, seen_at)
+        case OutcomeRecorded(outcome=outcome):
+            yield OUTCOMES.row(outcome, lsn, seen_at)
+        case Alerted():
+            yield ALERTS.row(fact, *at)
+        case UnitFailed():
+            yield FAILURES.row(fact, *at)
+        case _:
+            said: tuple[Verdict, ...] = getattr(fact, "verdicts", ())
+            for place, verdict in enumerate(said):
+                yield VERDICTS.row(verdict, lsn, seen_at, place, getattr(fact, "signal_id", ""))
+
+
+_IDS = (("signal_id", "signals"), ("unit", "signals"), ("order_id", "orders"), ("position_id", "positions"))
+
+
+def _touched(fact: Fact) -> Iterator[tuple[str, str]]:
+    """(table, id) of every noun that a fact may have changed."""
+    match fact:
+        case AlertLogged():
+            # The signal it names was created beside it, or repeated and left as it was.
+            return
+        case SignalCreated(signal=signal):
+            yield SIGNALS.name, signal.id
+        case OrderCreated(order=order):
+            yield ORDERS.name, order.id
+            if order.signal_id is not None:
+                yield SIGNALS.name, order.signal_id
+        case PositionOpened(position=position):
+            yield POSITIONS.name, position.id
+        case _:
+            ids = ((table, getattr(fact, name, None)) for name, table in _IDS)
+            yield from ((table, one) for table, one in ids if isinstance(one, str))
+
+
+# -- reading --------------------------------------------------------------------------------------------------------
+
+
+def reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection to a database, for commands; rows are read by column name.
+
+    Raises BadUsage when there is none, or none of this program and version.
+    """
+    if not path.is_file():
+        raise BadUsage(f"there is no database {path}; `oracle rebuild` makes it from the journal")
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        connection.row_factory = sqlite3.Row
+        application, version = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+        )
+        check_header(path, application, version)
+        if version != len(MIGRATIONS):
+            raise BadUsage(f"{path} is of version {version}, older than this program; start it, or `oracle rebuild`")
+    except sqlite3.Error as failure:
+        connection.close()
+        raise unusable(path, failure) from failure
+    except BadUsage:
+        connection.close()
+        raise
+    return connection
+
+
+def check_header(path: Path, application: int, version: int) -> None:
+    """Raise BadUsage unless a database file is one of this program, of a version it knows."""
+    if application != APPLICATION_ID:
+        raise BadUsage(f"{path} is a database of another program; nothing was changed, name another path")
+    if version > len(MIGRATIONS):
+        message = f"{path} was written by a newer version ({version}, this one knows {len(MIGRATIONS)})"
+        raise BadUsage(f"{message}; update oracle, or remove the file and run `oracle rebuild`")
+
+
+def unusable(path: Path, failure: sqlite3.Error | OSError) -> OracleFailure:
+    """What SQLite or the disk refused, with the remedy that always exists."""
+    message = f"the database {path} could not be used: {failure}; the journal is unharmed"
+    return OracleFailure(f"{message}: check the disk, or remove the file and run `oracle rebuild`")
