@@ -249,7 +249,7 @@ def show(file: Path | None, as_json: bool) -> None:
     from oracle import report
 
     rows = [to_builtins(one) for one in configuration.origins(file)]
-    _print_json(rows) if as_json else report.rows("config", rows)
+    _print_json(rows) if as_json else report.settings(rows)
 
 
 @config.command()

@@ -89,21 +89,28 @@ def _case(connection: sqlite3.Connection, table: str, row: Row) -> Case:
 
 
 def _story(case: Case) -> list[str]:
-    lines: list[str] = []
-    for event in case.events:
-        code = f", {event['code']}: {words(event['code'])}" if event["code"] else ""
-        lines.append(f"{clock(event['seen_at'])}  {event['id']} from {event['source']}: {event['status']}{code}")
-        lines += [f"    {one['field']}: {one['message']}" for one in event["errors"]]
-        lines += [f"    warning {one}" for one in event["warnings"]]
-        lines.append(f"    {event['body']}")
+    """All parts in the order in which they began; what belongs to one part stays together."""
+    parts: list[tuple[int, list[str]]] = [(one["seen_at"], _event(one)) for one in case.events]
     for signal in case.signals:
-        lines += _signal(signal, [one for one in case.verdicts if one["signal_id"] == signal["id"]])
+        verdicts = [one for one in case.verdicts if one["signal_id"] == signal["id"]]
+        parts.append((signal["received_at"], _signal(signal, verdicts)))
     for order in case.orders:
-        lines += _order(order, [one for one in case.fills if one["order_id"] == order["id"]])
+        parts.append(
+            (order["created_at"], _order(order, [one for one in case.fills if one["order_id"] == order["id"]]))
+        )
     for position in case.positions:
         fills = [one for one in case.fills if one["position_id"] == position["id"]]
-        lines += _position(position, fills, case.outcomes)
-    return lines
+        ended = position["closed_at"] or position["seen_at"]
+        parts.append((ended, _position(position, fills, case.outcomes)))
+    return [line for _, lines in sorted(parts, key=lambda part: part[0]) for line in lines]
+
+
+def _event(event: Row) -> list[str]:
+    code = f", {event['code']}: {words(event['code'])}" if event["code"] else ""
+    lines = [f"{clock(event['seen_at'])}  {event['id']} from {event['source']}: {event['status']}{code}"]
+    lines += [f"    {one['field']}: {one['message']}" for one in event["errors"]]
+    lines += [f"    warning {one}" for one in event["warnings"]]
+    return [*lines, f"    {event['body']}"]
 
 
 def _signal(signal: Row, verdicts: list[Row]) -> list[str]:
@@ -130,6 +137,8 @@ def _order(order: Row, fills: list[Row]) -> list[str]:
     ended = f", {order['end_reason']}: {words(order['end_reason'])}" if order["end_reason"] else ""
     what = f"{order['side']} {order['quantity']} x {order['occ']} {limit} to {order['intent']} ({order['reason']})"
     lines = [f"{clock(order['created_at'])}  {order['id']} {what}: {order['phase']}{ended}"]
+    seen = f", seen {clock(order['decision_quote_at'])}" if order["decision_quote_at"] else ""
+    lines.append(f"    decided on a mark of {usd(order['decision_price'])}{seen}")
     for fill in fills:
         drift = fill["price"] - fill["decision_price"]
         against = f"bid {usd(fill['bid'])} ask {usd(fill['ask'])}, {usd(drift)} from the decision"

@@ -11,7 +11,9 @@ from rich.table import Table
 from oracle import narrate
 from state.record import Record
 
+_WIDTH_MIN = 150
 _out = Console(highlight=False, soft_wrap=True)
+_out.width = max(_out.width, _WIDTH_MIN)
 
 _MONEY = frozenset(
     {
@@ -38,7 +40,7 @@ _MONEY = frozenset(
         "bid",
         "ask",
         "initial_risk",
-        "today_net",
+        "today_pnl",
         "value",
         "commission_open",
         "settlement_price",
@@ -70,7 +72,6 @@ _COLUMNS = {
     "positions": ("id", "opened_at", "occ", "quantity", "quantity_open", "cost", "realized_net", "phase"),
     "outcomes": ("id", "closed_at", "position_id", "occ", "quantity", "net", "percent_bp", "r_bp", "reasons"),
     "segments": ("segment", "code_version", "first_lsn", "last_lsn", "used_bytes", "sealed", "chain"),
-    "config": ("path", "value", "origin", "meaning"),
 }
 _CHAIN_SHOWN = 16
 
@@ -104,10 +105,16 @@ def rows(name: str, found: list[dict[str, Any]]) -> None:
     columns = _COLUMNS.get(name, tuple(found[0]))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.removesuffix("_bp"), no_wrap=column in ("id", "occ", "path"))
+        table.add_column(column.removesuffix("_bp"), no_wrap=column != "meaning")
     for row in found:
         table.add_row(*(cell(column, row.get(column)) for column in columns))
     _out.print(table)
+
+
+def settings(found: list[dict[str, Any]]) -> None:
+    """Every configuration key with its value, where that comes from, and what it means."""
+    for row in found:
+        _out.print(f"{row['key']} = {row['value']}  ({row['origin']})\n    {row['meaning']}", markup=False)
 
 
 def pairs(title: str, found: dict[str, Any]) -> None:

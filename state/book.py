@@ -99,6 +99,14 @@ class Book:
         row = self.row_of[position_id]
         return int(self._columns["mark"][row]), int(self._columns["mark_at"][row])
 
+    def has_bid(self, view: MarketView) -> Mask:
+        """Which rows' newest quote has a bid: without one nothing can be sold."""
+        rows = self.column("market_row")
+        known = rows >= 0
+        bids = np.zeros_like(rows)
+        bids[known] = view.column("bid")[rows[known]]
+        return bids > 0
+
     def set_mark(self, position_id: str, marked: tuple[int, int]) -> None:
         """Put back a mark and its instant from a snapshot."""
         row = self.row_of[position_id]

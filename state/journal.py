@@ -179,6 +179,9 @@ class Journal:
                 self.commit()
                 with self._numbered():
                     self._seal()
+                # The next start makes its own; until then the space belongs to others.
+                with contextlib.suppress(OSError):
+                    self._drop(SPARE)
         finally:
             self._failure = self._failure or "it was closed"
             self._release()

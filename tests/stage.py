@@ -150,7 +150,7 @@ class Stage:
         self, clock: str, spot: str = "SPY 595.42", quote: str = f"{SPY_CALL} 3.43 3.47", **fields: Any
     ) -> Position:
         """Alert, decide and fill a second later, all on one quote; the position the last fill opened or grew."""
-        symbol, right = spot.split()[0], quote.split()[0][-9]
+        symbol, right = spot.split(maxsplit=1)[0], quote.split(maxsplit=1)[0][-9]
         said = {"symbol": symbol, "direction": "long" if right == "C" else "short", "timeframe": "5m"} | fields
         self.alert(clock, **said)
         self.tick(clock, spot, quote)
