@@ -48,7 +48,7 @@ def retire(portfolio: Portfolio) -> tuple[AnyFact, ...]:
     facts: list[AnyFact] = [NounsRetired(today, signals, orders, positions, before)]
     unsettled = _oldest_expiry(portfolio, today)
     if any(one.expiry < unsettled for one in portfolio.market.contracts):
-        keep = tuple(one.contract.occ for one in portfolio.live_positions())
+        keep = portfolio.book.held()
         facts.append(MarketRetired(unsettled, keep))
     return tuple(facts)
 

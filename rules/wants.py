@@ -1,5 +1,6 @@
 """What must be observed: a plan that follows from inputs (alerts, the market, what is held), not from decisions."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 import msgspec
@@ -59,15 +60,21 @@ def plan(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, tuple[i
         first, last = today + timedelta(days=least), today + timedelta(days=most)
         slices[symbol, profile] = ChainSlice(symbol, first, last, settings.strikes_each_side)
     contracts = {occ: None for occ, until in portfolio.watched_contracts.items() if until >= now}
-    settlements: dict[SettlementWanted, None] = {}
-    for position in portfolio.live_positions():
-        contracts[position.contract.occ] = None
-        symbols[position.contract.underlying] = None
-        expires_at = calendar.expiry_instant(position.contract)
-        if expires_at is not None and expires_at <= now:
-            day = calendar.day_of(expires_at)
-            settlements[SettlementWanted(position.contract.underlying, day, position.contract.am_settled)] = None
+    contracts.update(dict.fromkeys(portfolio.book.held()))
+    for ledger in portfolio.ledgers.values():
+        symbols.update(dict.fromkeys(ledger.live_by_symbol))
     for order in portfolio.working_orders():
         contracts[order.contract.occ] = None
         symbols[order.contract.underlying] = None
-    return Plan(tuple(symbols), tuple(slices.values()), tuple(contracts), tuple(settlements))
+    settlements = tuple(dict.fromkeys(_settlements(portfolio, now)))
+    return Plan(tuple(symbols), tuple(slices.values()), tuple(contracts), settlements)
+
+
+def _settlements(portfolio: Portfolio, now: int) -> Iterator[SettlementWanted]:
+    """The prints that expired positions wait for."""
+    book, calendar = portfolio.book, portfolio.sessions
+    over = book.alive & (book.column("expires_at") <= now)
+    for row in over.nonzero()[0]:
+        contract = portfolio.positions[book.ids[row] or ""].contract
+        day = calendar.day_of(int(book.column("expires_at")[row]))
+        yield SettlementWanted(contract.underlying, day, contract.am_settled)

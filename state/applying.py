@@ -342,7 +342,7 @@ def _nouns_retired(portfolio: Portfolio, fact: f.NounsRetired) -> None:
 
 def _market_retired(portfolio: Portfolio, fact: f.MarketRetired) -> None:
     portfolio.market.retire(fact.before, fact.keep)
-    portfolio.book.remap(portfolio.market, lambda position_id: portfolio.positions[position_id].contract.occ)
+    portfolio.book.remap(portfolio.market)
 
 
 _APPLY: dict[type, Callable[[Portfolio, Any], None]] = {

@@ -1,7 +1,5 @@
 """Live positions as integer columns beside their records, for marking and exit screening in one pass."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from state.ledger import LEDGERS
@@ -36,6 +34,7 @@ class Book:
 
     def __init__(self) -> None:
         self.ids: list[str | None] = []
+        self.occs: list[str] = []
         self.row_of: dict[str, int] = {}
         self._columns: dict[str, Ints] = {name: np.zeros(64, np.int64) for name in _COLUMNS}
         self._dead = 0
@@ -59,9 +58,10 @@ class Book:
             for name, column in self._columns.items():
                 self._columns[name] = np.concatenate([column, np.zeros_like(column)])
         self.ids.append(position.id)
+        self.occs.append(position.contract.occ)
         self.row_of[position.id] = row
         columns = self._columns
-        columns["market_row"][row] = view.rows.get(position.contract.occ, -1)
+        columns["market_row"][row] = view.rows.get(self.occs[row], -1)
         columns["ledger"][row] = LEDGERS.index(position.book)
         self.set_instants(position.id, instants)
         columns["mark"][row], columns["mark_at"][row] = position.entry_price, 0
@@ -122,10 +122,13 @@ class Book:
         mine = (self.column("ledger") == LEDGERS.index(ledger)) & self.alive
         return int(self.column("cost")[mine].sum()), int(self.column("commission")[mine].sum())
 
-    def remap(self, view: MarketView, occ_of: Callable[[str], str]) -> None:
+    def held(self) -> tuple[str, ...]:
+        """OCC symbols of all live positions, each once, oldest position first."""
+        return tuple(dict.fromkeys(occ for occ, one in zip(self.occs, self.ids, strict=True) if one is not None))
+
+    def remap(self, view: MarketView) -> None:
         """Find the rows of the contract table again after contracts were retired from it."""
-        for position_id, row in self.row_of.items():
-            self._columns["market_row"][row] = view.rows.get(occ_of(position_id), -1)
+        self._columns["market_row"][: len(self.occs)] = [view.rows.get(occ, -1) for occ in self.occs]
 
     def _mark_rows(self, rows: Ints, view: MarketView) -> None:
         market_rows = self._columns["market_row"][rows]
@@ -145,5 +148,6 @@ class Book:
             for column in self._columns.values():
                 column[: len(kept)] = column[kept]
             self.ids = [self.ids[row] for row in kept]
+            self.occs = [self.occs[row] for row in kept]
             self.row_of = {one: row for row, one in enumerate(self.ids) if one is not None}
             self._dead = 0

@@ -183,8 +183,9 @@ class Store:
         """One transaction at a time; whatever interrupts it undoes it."""
         async with self._turn:
             with _asking(self.path):
-                await self._connection.execute("BEGIN IMMEDIATE")
                 try:
+                    # Inside, because a task cancelled while it waits for the begin has begun all the same.
+                    await self._connection.execute("BEGIN IMMEDIATE")
                     yield
                     await self._connection.execute("COMMIT")
                 except BaseException:

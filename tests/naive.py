@@ -60,7 +60,11 @@ class Stop:
 
 @dataclass
 class Holding:
-    """What the trades of one position come to, in dollars. `cost` and `commission_in` count all contracts ever bought."""
+    """What the trades of one position come to, in dollars.
+
+    `cost` and `commission_in` count all contracts ever bought. `risk` = (average entry - stop) x quantity x 100, never
+    below zero, of what is held at each purchase, beside the risk of what had been sold before it.
+    """
 
     ledger: str
     right: str
@@ -76,9 +80,12 @@ class Holding:
     gross: Decimal = NOTHING
     net: Decimal = NOTHING
     stop: Stop | None = None
+    level: Decimal = NOTHING
+    risk: Decimal = NOTHING
 
     def buy(self, trade: Trade) -> None:
-        """Add contracts."""
+        """Add contracts; with the first ones the stop is not known yet."""
+        self.risk = share(self.risk, self.bought - self.held, self.bought) if self.bought else NOTHING
         paid = trade.price * trade.quantity * SHARES
         self.bought += trade.quantity
         self.held += trade.quantity
@@ -86,6 +93,16 @@ class Holding:
         self.cost_held += paid
         self.commission_in += trade.commission
         self.commission_held += trade.commission
+        if self.stop is not None:
+            self.protect(self.stop)
+
+    def protect(self, stop: Stop) -> None:
+        """Place the stop for what is held now, and add its risk to the risk of what was sold before."""
+        self.stop = stop
+        shares = self.held * SHARES
+        kept = 1 - Fraction(stop.percent) / 100
+        self.level = floor(Fraction(self.cost_held) / shares * kept) if stop.price is None else stop.price
+        self.risk += max(NOTHING, self.cost_held - self.level * shares)
 
     def sell(self, quantity: int, brought: Decimal, commission: Decimal) -> Decimal:
         """Give contracts away at average cost; returns the net result of these contracts."""
@@ -102,20 +119,6 @@ class Holding:
         return net
 
     @property
-    def stop_level(self) -> Decimal:
-        """The premium per share at which the position leaves at a loss."""
-        assert self.stop is not None, "no stop was told for this position"
-        if self.stop.price is not None:
-            return self.stop.price
-        kept = 1 - Fraction(self.stop.percent) / 100
-        return floor(Fraction(self.cost) / (self.bought * SHARES) * kept)
-
-    @property
-    def initial_risk(self) -> Decimal:
-        """(average entry - initial stop) x quantity x 100, never below zero."""
-        return max(NOTHING, self.cost - self.stop_level * self.bought * SHARES)
-
-    @property
     def percent(self) -> Decimal:
         """Net result in percent of cost without commission, cut to two decimals."""
         return Decimal(int(Fraction(self.net) / Fraction(self.cost) * 10_000)).scaleb(-2)
@@ -123,9 +126,9 @@ class Holding:
     @property
     def r(self) -> Decimal | None:
         """Net result over initial risk, cut to four decimals; None without risk."""
-        if self.initial_risk == 0:
+        if self.risk == 0:
             return None
-        return Decimal(int(Fraction(self.net) / Fraction(self.initial_risk) * 10_000)).scaleb(-4)
+        return Decimal(int(Fraction(self.net) / Fraction(self.risk) * 10_000)).scaleb(-4)
 
 
 @dataclass
@@ -157,7 +160,7 @@ class NaiveLedger:
             case Settlement():
                 self._settle(event)
             case Stop():
-                self.holdings[event.position].stop = event
+                self.holdings[event.position].protect(event)
 
     def tell_facts(self, facts: Iterable[Any], *, seen_at: int) -> None:
         """Book what the facts of one record say: structs as they are recorded, or mappings as they are exported."""
@@ -254,8 +257,8 @@ class NaiveLedger:
         yield f"{name} proceeds", one.proceeds, usd(position.proceeds)
         yield f"{name} gross", one.gross, usd(position.realized_gross)
         yield f"{name} net", one.net, usd(position.realized_net)
-        yield f"{name} stop", one.stop_level, usd(position.stop)
-        yield f"{name} initial risk", one.initial_risk, usd(position.initial_risk)
+        yield f"{name} stop", one.level, usd(position.stop)
+        yield f"{name} initial risk", one.risk, usd(position.initial_risk)
 
     def _compared_ledger(self, name: str, ledger: Any) -> Iterator[tuple[str, Any, Any]]:
         account = self.accounts[name]

@@ -1,5 +1,7 @@
 """The acceptance scenarios as the data would live them: alerts and quotes in, published figures out."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -14,7 +16,7 @@ from state.signal import SignalPhase
 from tests.stage import CASH, FREE, SPY_CALL, TRACE, Stage, usd
 
 DAY = "2026-02-13"
-SPY = {
+SPY: dict[str, Any] = {
     "symbol": "SPY",
     "direction": "long",
     "timeframe": "5m",
@@ -50,7 +52,8 @@ def test_the_trace_from_alert_to_order() -> None:
     stage.alert("10:30:00", **SPY)
     logged, signal = stage.last(AlertLogged), stage.portfolio.signals["sig-000003"]
     assert (logged.status, logged.signal_id, signal.phase) == ("accepted", signal.id, SignalPhase.PENDING)
-    assert signal.entry.signal_hash.startswith("3783b062") and signal.entry.signal_hash.endswith("edec4decfa")
+    assert signal.entry.signal_hash.startswith("3783b062")
+    assert signal.entry.signal_hash.endswith("edec4decfa")
     stage.alert("10:30:30", **SPY)
     assert (stage.last(AlertLogged).status, stage.last(AlertLogged).signal_id) == ("duplicate", signal.id)
     assert len(stage.portfolio.signals) == 3

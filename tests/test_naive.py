@@ -17,10 +17,10 @@ AT = instant("2026-02-13", "10:30:00")
 def traded(*trades: tuple[str, int, str, str], stop: Stop | None = None) -> NaiveLedger:
     """One paper position after (side, quantity, price, commission per contract) trades."""
     ledger = NaiveLedger(CASH)
-    for side, quantity, price, commission in trades:
+    for number, (side, quantity, price, commission) in enumerate(trades):
         paid = Decimal(commission) * quantity
         ledger.tell(Trade(AT, "paper", "pos", side, quantity, Decimal(price), paid))
-        if stop is not None:
+        if stop is not None and number == 0:
             ledger.tell(stop)
     return ledger
 
@@ -111,6 +111,16 @@ def test_partial_exits_leave_at_average_cost_and_the_last_takes_the_rest() -> No
         costs.append(before - one.cost_held)
     assert costs == [Decimal("333.333367"), Decimal("333.333366"), Decimal("333.333367")]
     assert [one.cost_held, one.commission_held, one.net] == [0, 0, Decimal("199.999899")]
+
+
+def test_adding_after_a_partial_exit_keeps_the_risk_of_what_was_sold() -> None:
+    """Four at 2.00 risk 400; one leaves; three more at 3.00: six at 2.50 risk 750 beside the 100 of the one."""
+    ledger = traded(
+        ("buy", 4, "2.00", "0"), ("sell", 1, "2.40", "0"), ("buy", 3, "3.00", "0"), ("sell", 6, "3.00", "0"), stop=HALF
+    )
+    one = ledger.holdings["pos"]
+    assert (one.level, one.risk) == (Decimal("1.25"), Decimal(850))
+    assert (one.net, one.r) == (Decimal("340.00"), Decimal("0.4000"))
 
 
 @pytest.mark.parametrize(
