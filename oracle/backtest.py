@@ -1,5 +1,6 @@
 """A composition root: a recorded market, a file of alerts and the paper broker, run through the loop and the journal."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -42,7 +43,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 Heard = Callable[[Record, int], None]
-"""Called with each record once it is decided, and the instant it was seen."""
+"""Called with each record once it is durable, and the instant it was seen."""
 
 Progress = Callable[[int, int], None]
 """Called now and then with how far the run is, and how far it goes, as instants."""
@@ -68,6 +69,7 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
     store = await Store.open(directory.database)
     try:
         for at in _steps(walk, arrivals, (config.adopted(adopted), calendar), span=(start, end)):
+            books.tell()
             if books.waiting >= _RECORDS_PER_BATCH:
                 await books.flush(store)
             if progress is not None:
@@ -120,6 +122,7 @@ class _Books:
         self._heard = heard
         self._projector = Projector()
         self._rows: list[Projected] = []
+        self._untold: deque[tuple[int, Record, int]] = deque()
         self.summary = Summary()
 
     @property
@@ -128,10 +131,17 @@ class _Books:
         return len(self._rows)
 
     def hear(self, record: Record, seen_at: int) -> None:
-        """Note one record."""
+        """Note one record. It is told to nobody yet: it may not be durable."""
         self.summary.hear(record)
         self._rows.append(self._projector.project(self._loop.portfolio, record, seen_at))
         if self._heard is not None:
+            self._untold.append((self._loop.portfolio.lsn, record, seen_at))
+
+    def tell(self) -> None:
+        """Tell what has become durable since the last time, in order."""
+        durable = self._writer.durable_lsn
+        while self._heard is not None and self._untold and self._untold[0][0] <= durable:
+            _, record, seen_at = self._untold.popleft()
             self._heard(record, seen_at)
 
     async def flush(self, store: Store) -> None:
@@ -139,5 +149,6 @@ class _Books:
         if not self._rows:
             return
         self._writer.wait_durable(self._loop.portfolio.lsn)
+        self.tell()
         await store.write(self._rows, chain=self._writer.durable[1])
         self._rows = []

@@ -73,7 +73,7 @@ def _duplicate(portfolio: Portfolio, entry: Entry, settings: Settings) -> tuple[
         same = portfolio.hashes.get((entry.signal_hash, entry.is_test))
         if same is not None:
             return "duplicate_content", same[0]
-    last = portfolio.accepted.get((entry.symbol, str(entry.direction), entry.timeframe, entry.is_test))
+    last = portfolio.accepted.get((entry.instrument, str(entry.direction), entry.timeframe, entry.is_test))
     if last is not None and portfolio.now - last[1] < window_s(entry, settings) * SECOND:
         return "duplicate_window", last[0]
     return None

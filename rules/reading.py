@@ -106,11 +106,14 @@ def read(body: str, *, source: str, received_at: int) -> Reading:
     return _entry(tree, words, received_at, notes)
 
 
-def signal_hash(symbol: str, direction: Direction, timeframe: str, at: int) -> str:
-    """SHA-256 in hex of `{symbol}:{direction}:{timeframe}:{timestamp}`, the timestamp as ISO UTC with milliseconds."""
+def signal_hash(instrument: str, direction: Direction, timeframe: str, at: int) -> str:
+    """SHA-256 in hex of `{symbol}:{direction}:{timeframe}:{timestamp}`, the timestamp as ISO UTC with milliseconds.
+
+    Where an alert names an option, its OCC symbol takes the symbol's place: two options are two alerts.
+    """
     moment = _EPOCH + timedelta(milliseconds=at // NS_PER_MS)
     stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return hashlib.sha256(f"{symbol}:{direction}:{timeframe}:{stamp}".encode()).hexdigest()
+    return hashlib.sha256(f"{instrument}:{direction}:{timeframe}:{stamp}".encode()).hexdigest()
 
 
 def _other_kind(tree: Tree, words: list[Word]) -> NotEntry | None:
@@ -168,6 +171,7 @@ def _entry(tree: Tree, words: list[Word], received_at: int, notes: Notes) -> Ent
         # The price of an alert is the price of its symbol, and the symbol is an option.
         entry_price = price
     levels = any(level is not None for level in (entry_price, stop, target))
+    instrument = symbol.symbol if contract is None else contract.occ
     return Entry(
         symbol=symbol.symbol,
         direction=settled.direction,
@@ -175,7 +179,7 @@ def _entry(tree: Tree, words: list[Word], received_at: int, notes: Notes) -> Ent
         timeframe_s=timeframe.seconds,
         at=instant.at,
         at_source=instant.source,
-        signal_hash=signal_hash(symbol.symbol, settled.direction, timeframe.name, instant.at),
+        signal_hash=signal_hash(instrument, settled.direction, timeframe.name, instant.at),
         price=None if on_option else price,
         confidence=fields.percent_bp(tree, "confidence", notes),
         pattern_strength=fields.percent_bp(tree, "pattern_strength", notes),

@@ -62,6 +62,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, tag="entry"):
     sequence_number: int | None = None
     warnings: tuple[str, ...] = ()
 
+    @property
+    def instrument(self) -> str:
+        """What tells two alerts of one symbol apart: the option they name, or the symbol itself."""
+        return self.symbol if self.contract is None else self.contract.occ
+
 
 class ExitAlert(msgspec.Struct, frozen=True, kw_only=True, tag="exit_alert"):
     """An alert that asks to close what its source holds in the symbol.

@@ -77,7 +77,7 @@ def _signal_created(portfolio: Portfolio, fact: f.SignalCreated) -> None:
     portfolio.signals[signal.id] = signal
     portfolio.undecided[signal.id] = None
     portfolio.hashes[entry.signal_hash, entry.is_test] = (signal.id, portfolio.now)
-    key = (entry.symbol, str(entry.direction), entry.timeframe, entry.is_test)
+    key = (entry.instrument, str(entry.direction), entry.timeframe, entry.is_test)
     portfolio.accepted[key] = (signal.id, portfolio.now)
     watch = (entry.symbol, signal.profile)
     portfolio.watches[watch] = max(portfolio.watches.get(watch, 0), signal.watch_until)

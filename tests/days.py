@@ -8,7 +8,8 @@ import asyncio
 import csv
 import gzip
 import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -17,7 +18,6 @@ from typing import Any
 
 from oracle import backtest
 from oracle.market.lean import ImportOptions, import_lean
-from state.portfolio import Portfolio
 from state.record import Record
 
 SECOND = 1_000_000_000
@@ -27,28 +27,39 @@ EASTERN = timezone(timedelta(hours=-5))
 
 DAYS = ("20151223", "20151224")
 EXPIRING = date(2015, 12, 24)
+"""The half day. On the day before it only this chain was recorded, so that alerts of that day name its contracts."""
+
 LOOK_BACK = 15
 ALERTS_A_DAY = 8
 APART = 12 * MINUTE
+GRID = Decimal("2.5")
 
+# Levels that the contracts do not reach, so that they stay to their end: two of them in the money, one out of it.
+_TO_THE_END = {"action": "buy", "timeframe": "5m", "stop": 0.01, "target": 40}
 NAMED = (
-    ("2015-12-24 09:50:01", {"symbol": "GOOG151224C00740000", "action": "buy", "timeframe": "5m"}),
-    ("2015-12-24 10:20:02", {"symbol": "GOOG151224P00755000", "action": "buy", "timeframe": "5m"}),
-    # Levels that an expiring contract cannot reach: it stays to the end, and ends worthless.
-    (
-        "2015-12-24 10:40:01",
-        {"symbol": "GOOG151224C00750000", "action": "buy", "timeframe": "5m", "stop": 0.01, "target": 40},
-    ),
+    ("2015-12-23 13:00:01", {"symbol": "GOOG151224C00750000", **_TO_THE_END}),
+    ("2015-12-24 09:50:01", {"symbol": "GOOG151224C00740000", **_TO_THE_END}),
+    ("2015-12-24 10:20:02", {"symbol": "GOOG151224P00755000", **_TO_THE_END}),
 )
-"""Alerts that name a contract of the expiring chain: two end in the money, one out of it."""
+"""Alerts that name a contract of the expiring chain and what it is to leave at."""
 
 OTHERS = (
-    ("2015-12-23 10:05:02", {"symbol": "GOOG", "direction": "long", "timeframe": "1h", "profile": "swing"}),
-    ("2015-12-23 10:15:01", {"symbol": "GOOG", "direction": "short", "timeframe": "5m", "is_test": True}),
+    ("2015-12-24 10:05:02", {"symbol": "GOOG", "direction": "long", "timeframe": "1h", "profile": "swing"}),
+    ("2015-12-24 10:15:01", {"symbol": "GOOG", "direction": "short", "timeframe": "5m", "is_test": True}),
     ("2015-12-24 12:56:02", {"symbol": "GOOG", "direction": "long", "timeframe": "30m"}),
     ("2015-12-25 10:30:00", {"symbol": "GOOG", "direction": "short", "timeframe": "15m"}),
 )
-"""One of another profile, one test signal, one too near the early close, and one on the holiday."""
+"""One of the swing profile, one test signal, one too near the early close, and one on the holiday."""
+
+MODELS = {
+    "mid": 'model = "mid"',
+    "adverse_pct": 'model = "adverse_pct"',
+    "spread_fraction": 'model = "spread_fraction"',
+    "harsh": 'model = "adverse_pct"\nadverse_pct = 6',
+}
+"""The fill models as lines of `[fills]`: as shipped, and one in which the percentage often exceeds half the spread."""
+
+PROFILES = ("short_dated", "swing")
 
 
 # -- raw rows -------------------------------------------------------------------------------------------------------
@@ -101,20 +112,19 @@ def _quotes(rows: Iterator[list[str]]) -> Iterator[tuple[tuple[str, int], tuple[
     ends: dict[str, int] = {}
     for row in rows:
         label = f"{row[place['date']]} {row[place['time_et']]}"
-        ended = ends.setdefault(label, end_of(label)) if label not in ends else ends[label]
+        ended = ends.get(label) or ends.setdefault(label, end_of(label))
         day = row[place["expiration"]].replace("-", "")[2:]
         strike = int(Decimal(row[place["strike"]]) * 1000)
         occ = f"{row[place['root']]}{day}{row[place['right']]}{strike:08d}"
-        cells = (row[place[name]] for name in ("bid_close", "ask_close", "bid_size", "ask_size"))
-        bid, ask, bid_size, ask_size = cells
-        yield (occ, ended), (bid, ask, bid_size, ask_size)
+        sides = tuple(row[place[name]] for name in ("bid_close", "ask_close", "bid_size", "ask_size"))
+        yield (occ, ended), sides
 
 
 # -- alerts ---------------------------------------------------------------------------------------------------------
 
 
 def breakouts(raw: Raw, day: date, *, closes: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(received at, body): a close beyond the closes' range of the bars before it, in regular hours, some time apart.
+    """(received at, body): a close beyond the range of the bars before it, in regular hours, some time apart.
 
     Each is received one or two seconds after the end of its bar, and knows nothing later than that bar.
     """
@@ -125,10 +135,17 @@ def breakouts(raw: Raw, day: date, *, closes: str) -> Iterator[tuple[int, dict[s
         before = bars[number - LOOK_BACK : number]
         up, down = bar.close > max(one.high for one in before), bar.close < min(one.low for one in before)
         if (up or down) and bar.ended >= free_from and count < ALERTS_A_DAY:
-            direction = "long" if up else "short"
-            body = {"symbol": "GOOG", "direction": direction, "timeframe": "1m", "timestamp": bar.ended // SECOND}
-            yield bar.ended + (1 + count % 2) * SECOND, {**body, "price": float(bar.close)}
+            view = {"symbol": "GOOG", "direction": "long" if up else "short"}
+            wanted = view if day == EXPIRING else {"symbol": at_the_money(bar.close, up=up), "action": "buy"}
+            told = {"timeframe": "1m", "timestamp": bar.ended // SECOND, "price": float(bar.close)}
+            yield bar.ended + (1 + count % 2) * SECOND, {**wanted, **told}
             free_from, count = bar.ended + APART, count + 1
+
+
+def at_the_money(price: Decimal, *, up: bool) -> str:
+    """The expiring call at or above a price, or the put at or below it, as an OCC symbol."""
+    strike = math.ceil(price / GRID) * GRID if up else math.floor(price / GRID) * GRID
+    return f"GOOG{EXPIRING:%y%m%d}{'C' if up else 'P'}{int(strike * 1000):08d}"
 
 
 def alert_lines(raw: Raw) -> list[str]:
@@ -159,10 +176,11 @@ def build_tape(data_dir: Path, out: Path) -> Path:
 
 
 def configuration(model: str, profile: str) -> str:
-    """A `config.toml`: room for some positions of a few contracts each, so that displayed sizes and limits are met."""
+    """A `config.toml`: room for some positions of a few contracts each, in a name with wide markets."""
     return (
-        f'[intake]\nprofile = "{profile}"\n[fills]\nmodel = "{model}"\n[sizing]\nbase_contracts = 3\n'
-        "[gates]\nopen_positions_max = 9\npositions_per_symbol_max = 9\nexposure_pct_max = 60\n"
+        f'[intake]\nprofile = "{profile}"\n[fills]\n{MODELS[model]}\n[sizing]\nbase_contracts = 3\n'
+        "[orders]\nlimit_offset_usd = 0.50\n[gates]\nopen_positions_max = 8\npositions_per_symbol_max = 8\n"
+        "exposure_usd_max = 20000\nexposure_pct_max = 50\ndaily_loss_usd_max = 2500\n"
     )
 
 
@@ -178,7 +196,7 @@ class Run:
 
 
 class Bench:
-    """Runs each pair of fill model and profile once, on one tape."""
+    """Runs each pair of fill model and profile once, on one tape with one file of alerts."""
 
     def __init__(self, data_dir: Path, root: Path) -> None:
         self.raw = read_raw(data_dir)
@@ -199,6 +217,3 @@ class Bench:
             figures = asyncio.run(backtest.run(job, heard=lambda record, seen_at: heard.append((record, seen_at))))
             self._runs[key] = Run(model, profile, job.out, figures, tuple(heard))
         return self._runs[key]
-
-
-Watch = Callable[[Record, Portfolio], None]

@@ -20,7 +20,6 @@ from state.facts import (
     SignalRefused,
     SignalRetryScheduled,
 )
-from state.money import MICROS_PER_USD
 from state.signal import Verdict
 from tests.stage import CASH, FREE, SPY_CALL, TRACE, Stage, usd
 
@@ -110,23 +109,21 @@ def test_an_entry_in_flight_holds_its_slot_until_it_ends() -> None:
 # -- the day --------------------------------------------------------------------------------------------------------
 
 
-LOSSES = [("2.34", None), ("2.339", None), ("2.3389", "daily_loss_limit_reached")]
+LOSSES = [("2.5501", None), ("2.55", "daily_loss_limit_reached")]
 
 
 @pytest.mark.produces("daily_loss_limit_reached")
 @pytest.mark.parametrize(("mark", "refused"), LOSSES)
 def test_the_loss_of_the_day_is_realized_plus_unrealized(mark: str, refused: str | None) -> None:
-    """A realized loss of 1.00 and an unrealized one of 998.99 pass; at 1,000.00 entries stop."""
-    stage = Stage(DAY, limited(base=9))
+    """A realized loss of 100 and an unrealized one of 899.90 pass; with 900 the limit of 1,000 is reached."""
+    stage = Stage(DAY, limited(base=10))
     small = stage.buy("10:00:00", *IWM)
     stage.ask_close("10:01:00", small.id)
     stage.tick("10:01:00", IWM[1])
-    stage.tick("10:01:01", "IWM260220C00251000 0.98888889 0.98888889".replace("88889", "8888"))
-    realized = stage.last(OutcomeRecorded).outcome.net
+    stage.tick("10:01:01", "IWM260220C00251000 0.89 0.91")
+    assert stage.portfolio.today("paper").realized_net == usd("-100")
     stage.buy("10:05:00", *SPY)
-    wanted = usd(mark) - usd("3.45") if refused is None else (-1_000 * MICROS_PER_USD - realized) // 900
-    level = f"{(usd('3.45') + wanted) / MICROS_PER_USD:.6f}"
-    stage.tick("10:10:00", f"{SPY_CALL} {level} {level}")
+    stage.tick("10:10:00", f"{SPY_CALL} {mark} {mark}")
     assert code(judged(stage, "10:30:00", QQQ)) == refused
 
 
@@ -203,7 +200,7 @@ def test_an_entry_in_flight_takes_its_place_in_the_day() -> None:
         ({"exposure_pct_max": 1_254}, "exposure_exceeded"),
     ],
 )
-def test_exposure_is_cost_held_plus_the_worst_of_what_may_come(limits: dict[str, int], refused: str | None) -> None:
+def test_exposure_is_cost_held_plus_the_worst_of_what_may_come(limits: dict[str, Any], refused: str | None) -> None:
     """3,105 held at cost and 3,168 at the limit price of 3.52 make 6,273, against dollars and a share of equity."""
     stage = Stage(DAY, limited(base=9, **limits))
     stage.buy("10:00:00", *SPY)

@@ -6,6 +6,7 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from oracle.market import recording
@@ -39,7 +40,7 @@ def imported(tmp_path: Path, quotes: list[str], bars: list[str], **options: obje
     """What is on the tape that these rows become."""
     quote_file = written(tmp_path / "quotes.csv.gz", QUOTES, *quotes)
     bar_file = written(tmp_path / "bars.csv", BARS, *bars)
-    chosen = ImportOptions(**options)  # type: ignore[arg-type]
+    chosen = msgspec.convert(options, ImportOptions)
     import_lean([quote_file], {"GOOG": [bar_file]}, tmp_path / "out", options=chosen)
     return recording.read(tmp_path / "out")
 

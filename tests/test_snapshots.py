@@ -52,10 +52,10 @@ def written_ahead(path: Path) -> bytes:
     return Path(f"{path}-wal").read_bytes()
 
 
-def asked_plainly(path: Path, query: str) -> list[tuple[Any, ...]]:
-    """The rows of a query, without any check of the file."""
+def asked_plainly(path: Path, query: str, *bound: object) -> list[tuple[Any, ...]]:
+    """The rows of a statement, given behind the program's back and without any check of the file."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        return connection.execute(query).fetchall()
+        return connection.execute(query, bound).fetchall()
 
 
 # -- the file -------------------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ async def test_migrations_run_once_and_in_order(tmp_path: Path, monkeypatch: pyt
     """A database of an older version gets exactly the statements it has not seen, and keeps its rows."""
     path = tmp_path / "oracle.db"
     async with opened(path) as store:
-        await store.write(list(projections()), CHAIN)
+        await store.write(projections(), CHAIN)
     before = content(path)
     more = (*MIGRATIONS, ("CREATE TABLE added (n INTEGER) STRICT",), ("INSERT INTO added VALUES (1)",))
     for module in (snapshots, tables):
@@ -139,7 +139,7 @@ async def test_a_file_that_cannot_be_used_names_the_remedy(tmp_path: Path) -> No
 async def test_rows_and_their_record_are_written_together(tmp_path: Path) -> None:
     """What is asked after a write is the story so far, and the tables know how far that is after a restart."""
     path = tmp_path / "oracle.db"
-    batch = list(projections())
+    batch = projections()
     async with opened(path) as store:
         await store.write(batch[:9], CHAIN)
         assert len(asked(path, "SELECT * FROM positions")) == 1
@@ -153,7 +153,7 @@ async def test_rows_and_their_record_are_written_together(tmp_path: Path) -> Non
 
 async def test_any_cut_into_batches_gives_the_same_tables(tmp_path: Path) -> None:
     """Record by record, all at once, and with records handed over twice: the rows are the same, in the same order."""
-    batch = list(projections())
+    batch = projections()
     rng = random.Random(11)
     async with opened(tmp_path / "whole.db") as store:
         await store.write(batch, CHAIN)
@@ -169,10 +169,10 @@ async def test_any_cut_into_batches_gives_the_same_tables(tmp_path: Path) -> Non
 
 async def test_missing_records_are_refused(tmp_path: Path) -> None:
     """A gap would leave the tables wrong for ever, so it breaks a law and changes nothing."""
-    batch = list(projections())
+    batch = projections()
     async with opened(tmp_path / "oracle.db") as store:
         await store.write(batch[:3], CHAIN)
-        for gap in (batch[4:], [batch[3], batch[5]]):
+        for gap in (batch[4:], (batch[3], batch[5])):
             with pytest.raises(LawBroken, match="at record 3"):
                 await store.write(gap, CHAIN)
         await store.write(batch[3:], CHAIN)
@@ -182,7 +182,7 @@ async def test_missing_records_are_refused(tmp_path: Path) -> None:
 async def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
     """When one row cannot be stored the whole batch is undone, and the store goes on."""
     path = tmp_path / "oracle.db"
-    batch = list(projections())
+    batch = projections()
     spoiled = Projected(3, (*batch[2].rows, ("alerts", (3, 0, 0, None, None))))
     async with opened(path) as store:
         await store.write(batch[:2], CHAIN)
@@ -196,7 +196,7 @@ async def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 async def test_a_write_that_is_cancelled_is_whole_or_nothing(tmp_path: Path) -> None:
     """A task stopped in the middle of a write leaves complete records, and the next write goes on from them."""
-    batch = list(projections())
+    batch = projections()
     async with opened(tmp_path / "whole.db") as store:
         await store.write(batch, CHAIN)
     for turns in range(0, 24, 3):
@@ -215,7 +215,7 @@ async def test_a_write_that_is_cancelled_is_whole_or_nothing(tmp_path: Path) -> 
 
 async def test_a_crash_leaves_complete_records(tmp_path: Path) -> None:
     """However much of the write-ahead log reached the disk, the tables are those of one record and the file is sound."""
-    path, batch = tmp_path / "oracle.db", list(projections())
+    path, batch = tmp_path / "oracle.db", projections()
     expected: list[dict[str, list[tuple[Any, ...]]]] = []
     async with opened(path) as store:
         expected.append(content(path))
@@ -247,7 +247,7 @@ async def test_a_crash_leaves_complete_records(tmp_path: Path) -> None:
 async def test_a_snapshot_comes_back_as_it_was(tmp_path: Path) -> None:
     """Bytes, record, digest and schema are kept; one asks for the newest up to a record."""
     async with opened(tmp_path / "oracle.db") as store:
-        await store.write(list(projections()), CHAIN)
+        await store.write(projections(), CHAIN)
         for lsn in (5, 9):
             await store.save_snapshot(portfolio_at(lsn), bytes([lsn]) * 32)
         assert await store.latest_snapshot(4) is None
@@ -264,7 +264,7 @@ async def test_only_the_newest_snapshots_stay(tmp_path: Path) -> None:
     """Old snapshots go, one at the same record is replaced, and those of a later record than the newest go too."""
     path = tmp_path / "oracle.db"
     async with opened(path) as store:
-        await store.write(list(projections()), CHAIN)
+        await store.write(projections(), CHAIN)
         for lsn in (2, 4, 6, 8, 8, 10):
             await store.save_snapshot(portfolio_at(lsn), CHAIN)
         assert asked(path, "SELECT lsn FROM snapshots") == [{"lsn": lsn} for lsn in (6, 8, 10)]
@@ -276,7 +276,7 @@ async def test_only_the_newest_snapshots_stay(tmp_path: Path) -> None:
 async def test_a_snapshot_is_never_ahead_of_the_tables(tmp_path: Path) -> None:
     """A recovery that began with it could not fill the records between, so it breaks a law."""
     async with opened(tmp_path / "oracle.db") as store:
-        await store.write(list(projections())[:4], CHAIN)
+        await store.write(projections()[:4], CHAIN)
         with pytest.raises(LawBroken, match="ahead of the tables at 4"):
             await store.save_snapshot(portfolio_at(5), CHAIN)
         assert await store.latest_snapshot(5) is None
@@ -284,7 +284,7 @@ async def test_a_snapshot_is_never_ahead_of_the_tables(tmp_path: Path) -> None:
 
 async def test_a_snapshot_holds_the_moment_it_was_asked_for(tmp_path: Path) -> None:
     """The portfolio may go on while its bytes are written, and writes may be asked for at the same time."""
-    batch = list(projections())
+    batch = projections()
     async with opened(tmp_path / "oracle.db") as store:
         await store.write(batch[:6], CHAIN)
         portfolio = portfolio_at(6)
@@ -305,7 +305,7 @@ async def test_a_snapshot_at_the_tables_record_tells_their_digest(tmp_path: Path
     """Tables written without a digest are known to belong to their journal once a snapshot says so."""
     path = tmp_path / "oracle.db"
     async with opened(path) as store:
-        await store.write(list(projections()))
+        await store.write(projections())
         await store.save_snapshot(portfolio_at(len(story())), CHAIN)
         assert store.applied_chain == CHAIN
     async with opened(path) as store:
@@ -316,7 +316,7 @@ async def test_clearing_empties_everything(tmp_path: Path) -> None:
     """After clearing the database is as good as new."""
     path = tmp_path / "oracle.db"
     async with opened(path) as store:
-        await store.write(list(projections()), CHAIN)
+        await store.write(projections(), CHAIN)
         await store.save_snapshot(portfolio_at(9), CHAIN)
         await store.clear()
         assert (store.applied_lsn, await store.latest_snapshot(99)) == (0, None)

@@ -5,7 +5,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from functools import cache
@@ -70,12 +69,11 @@ def story() -> tuple[Body, ...]:
     )
 
 
-def projections() -> Iterator[Projected]:
+@cache
+def projections() -> tuple[Projected, ...]:
     """The rows of every record of the story."""
     portfolio, projector = Portfolio(), Projector()
-    for body in story():
-        record = fold(portfolio, body)
-        yield projector.project(portfolio, record, body.seen_at)
+    return tuple(projector.project(portfolio, fold(portfolio, body), body.seen_at) for body in story())
 
 
 def folded() -> tuple[Portfolio, list[Record]]:
