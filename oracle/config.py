@@ -8,7 +8,7 @@ import difflib
 import hashlib
 import tomllib
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -263,10 +263,10 @@ def _accepted(path: Path) -> tuple[Config, set[str]]:
 def _read(path: Path) -> tuple[Config, tuple[str, ...], set[str]]:
     """(the configuration with defaults in place of faults, the faults, the paths of the keys the file sets)."""
     try:
-        told = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+        told = tomllib.loads(path.read_text("utf-8"), parse_float=_exact)
     except OSError as failure:
         return Config(), (f"the file cannot be read: {failure.strerror}",), set()
-    except (ValueError, ArithmeticError, RecursionError) as fault:
+    except (ValueError, RecursionError) as fault:
         return Config(), (f"the file is not TOML: {fault}",), set()
     faults: dict[str, str] = {}
     given: set[str] = set()
@@ -276,6 +276,13 @@ def _read(path: Path) -> tuple[Config, tuple[str, ...], set[str]]:
     )
     said = [f"{at}: {message}" for at, message in [*faults.items(), *broken]]
     return config, tuple(said), given
+
+
+def _exact(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text} is no usable number") from None
 
 
 def _table(default: msgspec.Struct, told: object, at: str, noted: tuple[dict[str, str], set[str]]) -> Any:

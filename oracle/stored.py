@@ -14,7 +14,7 @@ from state import recovery
 from state.disk import Disk
 from state.frames import Body
 from state.record import decode
-from state.segments import read, segments
+from state.segments import LOCK, read, segments
 from state.snapshots import Store
 
 Progress = Callable[[int, int], None]
@@ -49,14 +49,20 @@ def verify_directory(path: Path, *, any_version: bool, progress: Progress | None
 async def rebuild_directory(path: Path, *, progress: Progress | None = None) -> dict[str, Any]:
     """Make the database again from the journal; the old one is replaced only when the new one is complete."""
     directory = _opened(path)
-    fresh = directory.database.with_suffix(".rebuilding")
-    _remove_database(fresh)
-    store = await Store.open(fresh)
+    disk = Disk()
+    # A process at work keeps the database itself; it must not be exchanged under it.
+    lock = disk.lock(directory.journal / LOCK)
     try:
-        portfolio = await recovery.rebuild(store, _bodies(directory, progress))
+        fresh = directory.database.with_suffix(".rebuilding")
+        _remove_database(fresh)
+        store = await Store.open(fresh)
+        try:
+            portfolio = await recovery.rebuild(store, _bodies(directory, progress))
+        finally:
+            await store.close()
+        _replace_database(fresh, directory.database)
     finally:
-        await store.close()
-    _replace_database(fresh, directory.database)
+        disk.close(lock)
     return {"records": portfolio.lsn, "database": str(directory.database)}
 
 

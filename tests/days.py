@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +35,14 @@ LOOK_BACK = 15
 ALERTS_A_DAY = 8
 APART = 12 * MINUTE
 GRID = Decimal("2.5")
+CONTRACT = ("root", "expiration", "right", "strike")
 
 # Levels that the contracts do not reach, so that they stay to their end: two of them in the money, one out of it.
 _TO_THE_END = {"action": "buy", "timeframe": "5m", "stop": 0.01, "target": 40}
 NAMED = (
-    ("2015-12-23 13:00:01", {"symbol": "GOOG151224C00750000", **_TO_THE_END}),
-    ("2015-12-24 09:50:01", {"symbol": "GOOG151224C00740000", **_TO_THE_END}),
-    ("2015-12-24 10:20:02", {"symbol": "GOOG151224P00755000", **_TO_THE_END}),
+    ("2015-12-23 15:31:01", {"symbol": "GOOG151224C00755000", **_TO_THE_END}),
+    ("2015-12-24 09:45:01", {"symbol": "GOOG151224C00740000", **_TO_THE_END}),
+    ("2015-12-24 09:45:02", {"symbol": "GOOG151224P00755000", **_TO_THE_END}),
 )
 """Alerts that name a contract of the expiring chain and what it is to leave at."""
 
@@ -88,6 +91,7 @@ class Raw:
         return (Decimal(ask), int(ask_size)) if buying else (Decimal(bid), int(bid_size))
 
 
+@cache
 def end_of(label: str) -> int:
     """The instant (ns UTC) at which the minute that starts at a New York label has ended."""
     starts = datetime.strptime(label, "%Y-%m-%d %H:%M:%S").replace(tzinfo=EASTERN)
@@ -109,15 +113,15 @@ def read_raw(data_dir: Path) -> Raw:
 
 def _quotes(rows: Iterator[list[str]]) -> Iterator[tuple[tuple[str, int], tuple[str, str, str, str]]]:
     place = {name: at for at, name in enumerate(next(rows))}
-    ends: dict[str, int] = {}
+    when, what = itemgetter(place["date"], place["time_et"]), itemgetter(*(place[one] for one in CONTRACT))
+    shown = itemgetter(*(place[one] for one in ("bid_close", "ask_close", "bid_size", "ask_size")))
     for row in rows:
-        label = f"{row[place['date']]} {row[place['time_et']]}"
-        ended = ends.get(label) or ends.setdefault(label, end_of(label))
-        day = row[place["expiration"]].replace("-", "")[2:]
-        strike = int(Decimal(row[place["strike"]]) * 1000)
-        occ = f"{row[place['root']]}{day}{row[place['right']]}{strike:08d}"
-        sides = tuple(row[place[name]] for name in ("bid_close", "ask_close", "bid_size", "ask_size"))
-        yield (occ, ended), sides
+        yield (_occ(*what(row)), end_of(" ".join(when(row)))), shown(row)
+
+
+@cache
+def _occ(root: str, expiration: str, right: str, strike: str) -> str:
+    return f"{root}{expiration.replace('-', '')[2:]}{right}{int(Decimal(strike) * 1000):08d}"
 
 
 # -- alerts ---------------------------------------------------------------------------------------------------------
@@ -180,7 +184,7 @@ def configuration(model: str, profile: str) -> str:
     return (
         f'[intake]\nprofile = "{profile}"\n[fills]\n{MODELS[model]}\n[sizing]\nbase_contracts = 3\n'
         "[orders]\nlimit_offset_usd = 0.50\n[gates]\nopen_positions_max = 8\npositions_per_symbol_max = 8\n"
-        "exposure_usd_max = 20000\nexposure_pct_max = 50\ndaily_loss_usd_max = 2500\n"
+        "exposure_usd_max = 30000\nexposure_pct_max = 60\ndaily_loss_usd_max = 2500\n"
     )
 
 
@@ -207,13 +211,17 @@ class Bench:
         self._runs: dict[tuple[str, str], Run] = {}
 
     def run(self, model: str, profile: str) -> Run:
-        """The backtest of a fill model and a profile."""
+        """The backtest of a fill model and a profile, run once however often it is asked for."""
         key = (model, profile)
         if key not in self._runs:
-            config = self._root / f"{model}-{profile}.toml"
-            config.write_text(configuration(model, profile), "utf-8")
-            heard: list[tuple[Record, int]] = []
-            job = backtest.Job(self.tape, self.alerts, self._root / f"{model}-{profile}", config)
-            figures = asyncio.run(backtest.run(job, heard=lambda record, seen_at: heard.append((record, seen_at))))
-            self._runs[key] = Run(model, profile, job.out, figures, tuple(heard))
+            self._runs[key] = self.run_into(self._root / f"{model}-{profile}", model, profile)
         return self._runs[key]
+
+    def run_into(self, out: Path, model: str, profile: str) -> Run:
+        """The same, run now into a new data directory."""
+        config = out.with_suffix(".toml")
+        config.write_text(configuration(model, profile), "utf-8")
+        heard: list[tuple[Record, int]] = []
+        job = backtest.Job(self.tape, self.alerts, out, config)
+        figures = asyncio.run(backtest.run(job, heard=lambda record, seen_at: heard.append((record, seen_at))))
+        return Run(model, profile, out, figures, tuple(heard))

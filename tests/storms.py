@@ -26,7 +26,9 @@ from state.inputs import AnyInput, BrokerReported, CalendarAdopted, ConfigAdopte
 from state.journal import Journal, Limits, Run, is_initialised, read
 from state.market import SettlementPrint
 from state.portfolio import Portfolio
-from state.recovery import History
+from state.record import Record
+from state.recovery import History, Recovered
+from state.snapshots import Store
 from tests.simdisk import PowerLost, SimDisk
 from tests.stage import CASH, Stage, instant, usd
 
@@ -241,6 +243,11 @@ class Tally(msgspec.Struct):
     ahead: int = 0
     """Records that memory had and that nobody was told of when a process ended."""
 
+    def add(self, other: "Tally") -> None:
+        """Count another storm."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 class Storm:
     """One disk, several lives of a process on it, and what those processes promised the world."""
@@ -257,6 +264,8 @@ class Storm:
         self.course, self.story = course(), story()
         self.promised = 0
         """LSN up to which answers and effects may have left a process."""
+        self.store: Store | None = None
+        self.recovered: Recovered | None = None
         self.tally = Tally()
 
     def run(self) -> Tally:
@@ -320,9 +329,10 @@ class Storm:
 
     def _recover(self, journal: Journal) -> Loop:
         """The recovered state is that of the run that never stopped, at a record not before the last promised one."""
-        recovered = self.runner.run(recovery.recover(History(self.disk, PATH)))
+        recovered = self.recovered = self.runner.run(recovery.recover(History(self.disk, PATH), self.store))
         portfolio, lsn = recovered.portfolio, recovered.portfolio.lsn
         assert lsn == journal.last_lsn == journal.durable_lsn
+        assert lsn < len(self.course.digests), f"record {lsn} was never to be: something was taken twice"
         assert lsn >= self.promised, f"{self.promised} records were acknowledged, {lsn} are left"
         assert keeping.digest(portfolio) == self.course.digests[lsn], f"the state at record {lsn} diverged"
         assert recovered.chain == journal.chain == self.course.chains[lsn], f"the chain at record {lsn} diverged"
@@ -334,15 +344,22 @@ class Storm:
         heard = self.course.heard[loop.portfolio.lsn]
         ahead = 0
         while (following := next_input(loop, heard, self.story)) is not None:
-            loop.take(following.told, at=following.at)
+            self._took(loop, loop.take(following.told, at=following.at))
             heard += not isinstance(following.told, BrokerReported)
             ahead -= 1
             if ahead <= 0:
                 self.promised = journal.commit()
+                self._committed(loop, journal)
                 ahead = self.rng.choice([1, 1, 1, 2, 3, 8, 20])
                 if not hurried and self.rng.random() < 0.1:
                     journal.mark()
         self.promised = journal.commit()
+
+    def _took(self, loop: Loop, record: Record) -> None:
+        """A record was decided, and is not durable yet."""
+
+    def _committed(self, loop: Loop, journal: Journal) -> None:
+        """Every record in memory is durable."""
 
     def _check_end(self) -> None:
         """Everything the world said is in the journal exactly once, as if nothing had happened, and decides alike."""

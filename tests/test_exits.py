@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from rules import exits
 from rules.orders import OrderSettings
+from rules.profiles import SHORT_DATED, Profiles
 from rules.settings import Settings
-from state.calendar import Calendar
 from state.facts import (
     Alerted,
     CloseAsked,
@@ -22,7 +22,7 @@ from state.facts import (
     PositionReopened,
 )
 from state.order import Intent
-from state.position import ExitTerms, PositionPhase
+from state.position import ExitTerms
 from tests.stage import SPY_CALL, TRACE, Stage, instant, later, usd
 
 DAY = "2026-02-13"
@@ -50,7 +50,8 @@ LEVELS = [
     ("5.17", "5.18", [("profit_target",)]),
     ("1.720001", "1.730001", []),
     ("1.72", "1.73", [("stop_loss",)]),
-    ("-", "0.01", [("stop_loss",)]),
+    ("0.01", "0.02", [("stop_loss",)]),
+    ("-", "0.01", []),
     ("5.30", "5.20", []),
     ("9.00", "-", []),
 ]
@@ -59,7 +60,7 @@ LEVELS = [
 @pytest.mark.produces("profit_target", "stop_loss")
 @pytest.mark.parametrize(("bid", "ask", "left"), LEVELS)
 def test_a_mark_leaves_at_its_level(bid: str, ask: str, left: list[tuple[str, ...]]) -> None:
-    """Bought at 3.45, out at 5.175 and at 1.725, both included; a crossed market or a missing ask is no mark."""
+    """Bought at 3.45, out at 5.175 and at 1.725, both included; a crossed market is no mark, and no price leaves without both sides."""
     stage = holding()
     stage.tick("11:00:00", f"{SPY_CALL} {bid} {ask}")
     assert reasons(stage) == left
@@ -116,19 +117,13 @@ def test_every_reason_that_holds_is_recorded_in_order() -> None:
 @pytest.mark.produces("min_dte_exit")
 def test_days_to_expiry_are_new_york_dates_and_wait_for_the_open() -> None:
     """One day before Friday is Thursday from midnight on; the exit is ordered at Thursday's bell, not before."""
-    stage = holding("2026-02-13", "15:00:00", replace(TRACE, profiles=replace(TRACE.profiles)))
-    stage.day = "2026-02-18"
-    stage.tick("14:59:59", QUIET)
-    assert reasons(stage) == []
-    stage = Stage("2026-02-12", TRACE)
-    stage.buy("10:00:00", quote="SPY260219C00596000 3.43 3.47", symbol="SPY260219C00596000")
-    stage.day = "2026-02-17"
-    stage.tick("09:59:59", "SPY260219C00596000 3.43 3.47")
-    stage.day = "2026-02-18"
-    stage.tick("09:29:59", "SPY260219C00596000 3.43 3.47")
-    assert reasons(stage) == []
-    stage.tick("09:30:00", "SPY260219C00596000 3.43 3.47")
-    assert reasons(stage) == [("min_dte_exit", "max_hold_time")]
+    stage = holding(settings=replace(TRACE, profiles=Profiles(short_dated=replace(SHORT_DATED, hold_hours_max=0))))
+    for day, clock in (("2026-02-18", "15:59:59"), ("2026-02-19", "09:29:59")):
+        stage.day = day
+        stage.tick(clock, QUIET)
+        assert reasons(stage) == []
+    stage.tick("09:30:00", QUIET)
+    assert reasons(stage) == [("min_dte_exit",)]
 
 
 def test_days_to_expiry_count_over_a_weekend() -> None:
@@ -201,7 +196,7 @@ def test_an_expiring_index_weekly_stops_at_the_bell() -> None:
     """SPXW trades to 16:15 except on its last day."""
     stage = Stage(DAY, replace(TRACE, sizing=replace(TRACE.sizing, base_contracts=1)))
     occ = "SPXW260220C06000000"
-    stage.buy("10:30:00", "SPX 6001.37", f"{occ} 21.00 21.40", symbol="SPX", strike=6000, expiration="2026-02-20")
+    stage.buy("10:30:00", "SPX 6001.37", f"{occ} 21.00 21.40", symbol=occ)
     assert len(stage.portfolio.live_positions()) == 1
     for day, clock, leaves in (
         (DAY, "16:10:00", True),
@@ -265,11 +260,12 @@ def test_an_entry_whose_cancel_is_not_confirmed_holds_the_exit_back() -> None:
 def test_an_exit_order_that_expires_gives_its_position_back() -> None:
     """Nobody bids until 16:15: the order ends, the position opens again and leaves in the next session."""
     stage = holding()
-    stage.tick("16:00:00", f"{SPY_CALL} - 0.01")
-    assert stage.portfolio.positions["pos-000001"].phase is PositionPhase.CLOSING
+    stage.tick("16:00:00", f"{SPY_CALL} 0.01 0.02")
+    stage.tick("16:00:01", f"{SPY_CALL} - 0.01")
+    assert stage.portfolio.positions["pos-000001"].phase == "closing"
     stage.tick("16:15:00")
     assert (stage.last(OrderEnded).reason, stage.last(PositionReopened).code) == ("end_of_day", "exit_order_ended")
-    assert stage.portfolio.positions["pos-000001"].phase is PositionPhase.OPEN
+    assert stage.portfolio.positions["pos-000001"].phase == "open"
     stage.day = "2026-02-17"
     stage.tick("09:30:00", f"{SPY_CALL} 0.05 0.07")
     stage.tick("09:30:01", f"{SPY_CALL} 0.05 0.07")
@@ -301,7 +297,7 @@ def test_an_exit_without_a_fill_alerts_every_five_minutes() -> None:
     assert alerts == [[], [], ["exit_waiting"], ["exit_waiting"], ["exit_waiting"] * 2]
 
 
-def test_nothing_is_due_without_positions(empty: Calendar | None = None) -> None:
+def test_nothing_is_due_without_positions() -> None:
     """A stage that holds nothing has nothing to screen, in session or out of it."""
     stage = Stage(DAY, TRACE)
     for clock in ("03:00:00", "10:30:00"):

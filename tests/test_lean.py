@@ -149,11 +149,13 @@ def test_bad_options_are_refused(tmp_path: Path, options: dict[str, object], com
     assert not (tmp_path / "out").exists()
 
 
-def test_a_tape_is_never_written_over(tmp_path: Path) -> None:
-    """A second import wants its own directory, and one that can be made."""
+def test_an_import_wants_a_new_directory_and_symbols(tmp_path: Path) -> None:
+    """A second import wants its own directory, one that can be made, and bars want the symbol they belong to."""
     imported(tmp_path, [CALL], [BAR])
     with pytest.raises(BadUsage, match="holds a tape already; import into a new directory"):
         imported(tmp_path, [CALL], [BAR])
+    with pytest.raises(BadUsage, match="'spx' is no symbol in capital letters; give the symbol of their underlying"):
+        import_lean([], {"spx": []}, tmp_path / "new", options=ImportOptions())
     with pytest.raises(BadUsage, match="give a directory that can be written to"):
         import_lean([], {}, tmp_path / "bars.csv" / "out", options=ImportOptions())
 

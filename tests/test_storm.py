@@ -5,10 +5,12 @@ STORM_POINTS raises the number of crash points.
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,8 +19,9 @@ import pytest
 
 from oracle.loop import Loop
 from state import keeping, recovery
-from state.errors import Diverged, JournalDamaged, OracleFailure
-from state.frames import FRAME_HEAD_BYTES, HEADER_BYTES, decode_body
+from state.errors import JournalDamaged, OracleFailure
+from state.facts import SignalCreated
+from state.frames import FRAME_HEAD_BYTES, GENESIS, HEADER_BYTES, decode_body
 from state.inputs import AlertReceived, BrokerReported, OperatorAsked
 from state.journal import Journal, Limits, Run, read, segments
 from state.portfolio import Portfolio
@@ -27,7 +30,7 @@ from state.recovery import History
 from state.segments import segment_name
 from state.snapshots import Store
 from state.tables import TABLES, Projected, Projector
-from tests.simdisk import PowerLost, SimDisk
+from tests.simdisk import SimDisk
 from tests.storms import (
     PATH,
     VERSION,
@@ -111,17 +114,16 @@ def test_a_storm_finds_what_it_looks_for(runner: asyncio.Runner) -> None:
 
     def found(make: type[Storm], disk: type[SimDisk] = SimDisk) -> int:
         count = 0
-        for seed in range(12):
+        for seed in range(8):
             try:
                 make(seed, runner, disk=disk).run()
             except (AssertionError, OracleFailure):
                 count += 1
         return count
 
-    assert found(Storm) == 0
-    assert found(Storm, LyingDisk) > 6
-    assert found(HastyStorm) > 6
-    assert found(RepeatingStorm) > 6
+    assert found(Storm, LyingDisk) > 4
+    assert found(HastyStorm) > 4
+    assert found(RepeatingStorm) > 4
 
 
 def test_the_story_has_what_a_crash_can_interrupt() -> None:
@@ -134,7 +136,9 @@ def test_the_story_has_what_a_crash_can_interrupt() -> None:
         "PositionIncreased", "PositionReduced", "CloseAsked", "ExitChosen", "PositionReopened", "PositionSettled",
         "PositionClosed", "OutcomeRecorded", "NounsRetired", "MarketRetired", "Alerted",
     }  # fmt: skip
-    partial_exits = [record for record in records if [type(one).__name__ for one in record.facts[1:]] == ["PositionReduced"]]
+    partial_exits = [
+        record for record in records if [type(one).__name__ for one in record.facts[1:]] == ["PositionReduced"]
+    ]
     assert partial_exits
 
 
@@ -149,14 +153,22 @@ def holdings(portfolio: Portfolio) -> tuple[object, ...]:
 
 
 def said_again(lsn: int, run: Course) -> list[Told]:
-    """What others send again after a crash behind a record: recent alerts and asks, and every broker report."""
+    """What others send again after a crash behind a record: recent alerts that made signals, asks, all broker reports."""
     again = []
     bodies = [decode_body(one, code_version=VERSION) for one in run.bodies[:lsn]]
     for body in bodies:
-        told = decode(body.payload, body.schema).input
+        record = decode(body.payload, body.schema)
         recent = body.seen_at > bodies[-1].seen_at - HOUR
-        if isinstance(told, BrokerReported) or (recent and isinstance(told, AlertReceived | OperatorAsked)):
-            again.append(Told(bodies[-1].seen_at, told))
+        accepted = any(isinstance(fact, SignalCreated) for fact in record.facts)
+        match record.input:
+            case BrokerReported() as told:
+                again.append(Told(bodies[-1].seen_at, told))
+            case (AlertReceived() | OperatorAsked()) as told if recent and (
+                accepted or isinstance(told, OperatorAsked)
+            ):
+                again.append(Told(bodies[-1].seen_at, told))
+            case _:
+                pass
     return again
 
 
@@ -224,12 +236,12 @@ def records_left(files: dict[str, bytes], *, opening: bool) -> int | None:
     run = course(brief=True)
     try:
         found = tuple(bytes_of(body) for body in read(laid_out(files), PATH))
-    except JournalDamaged as refusal:
-        assert refusal.exit_code == 3
+    except JournalDamaged:
         if opening:
             disk = laid_out(files)
-            with pytest.raises(JournalDamaged):
+            with pytest.raises(JournalDamaged) as refusal:
                 Journal.open(disk, PATH, run=Run(bytes([1]) * 16, VERSION, "host"))
+            assert refusal.value.exit_code == 3
             assert {name: disk.files(PATH)[name] for name in files} == files, "a refused journal was changed"
         return None
     assert found == tuple(run.bodies[: len(found)])
@@ -309,54 +321,126 @@ def test_a_bit_flipped_anywhere_is_found_or_ends_the_records() -> None:
 # -- snapshots --------------------------------------------------------------------------------------------------------
 
 
-class Keeper:
-    """A process with a journal on a simulated disk and a real database, which it keeps in step when it pleases."""
+class KeepingStorm(Storm):
+    """A storm whose processes keep snapshots and query tables of durable records in a real database, now and then.
 
-    def __init__(self, seed: int, database: Path) -> None:
-        self.rng = random.Random(seed)
-        self.disk, self.database = SimDisk(self.rng), database
-        self.copy = database.with_suffix(".copy")
-        self.run = course()
-        self.snapshots = 0
-        self.journal = Journal.create(self.disk, PATH, run=self._life(), limits=Limits(segment_bytes=12_000))
-        self.journal.commit()
+    Between lives an older copy of the database may be put back.
+    """
 
-    def _life(self) -> Run:
-        return Run(self.rng.randbytes(16), VERSION, "host")
+    database: Path
+    snapshots = 0
+    """How many recoveries began with a snapshot."""
 
-    async def live(self) -> bool:
-        """One life up to a crash or the end of the story; whether the end was reached."""
-        store = await Store.open(self.database)
+    def live(self, *, troubled: bool) -> None:
+        """One life with the database open; what it knows of records after the last write goes with the process."""
+        self.waiting: list[Projected] = []
+        self.projector = Projector()
+        self.store = self.runner.run(Store.open(self.database))
         try:
-            return await self._lived(store)
-        except PowerLost:
-            return False
+            super().live(troubled=troubled)
         finally:
-            await store.close()
-            self._mishap()
+            self.runner.run(self.store.close())
+        copy = self.database.with_suffix(".copy")
+        if self.rng.random() < 0.4:
+            shutil.copy(self.database, copy)
+        elif troubled and copy.exists() and self.rng.random() < 0.4:
+            shutil.copy(copy, self.database)
 
-    def _mishap(self) -> None:
-        """What happens between two lives: power is lost, or somebody puts an older copy of the database back."""
-        self.disk.crash()
-        if self.rng.random() < 0.3:
-            shutil.copy(self.database, self.copy)
-        elif self.copy.exists() and self.rng.random() < 0.3:
-            shutil.copy(self.copy, self.database)
-            for tail in ("-wal", "-shm"):
-                Path(f"{self.database}{tail}").unlink(missing_ok=True)
+    def _recover(self, journal: Journal) -> Loop:
+        loop = super()._recover(journal)
+        assert self.recovered is not None
+        assert self.recovered.snapshot_lsn + self.recovered.folded == journal.durable_lsn
+        assert self.recovered.ignored == (), "what was kept of durable records is not known again"
+        assert self.store is not None
+        assert self.store.applied_lsn == journal.durable_lsn
+        self.snapshots += self.recovered.snapshot_lsn > 0
+        return loop
 
-    async def _lived(self, store: Store) -> bool:
-        if self.disk.calls > 100:
-            self.journal = Journal.open(self.disk, PATH, run=self._life(), limits=Limits(segment_bytes=12_000))
-        recovered = await recovery.recover(History(self.disk, PATH), store)
-        self._check(recovered, store)
-        self.disk.dark_at = self.disk.calls + self.rng.randint(10, 60)
-        return await self._go_on(store, recovered.portfolio)
+    def _took(self, loop: Loop, record: Record) -> None:
+        self.waiting.append(self.projector.project(loop.portfolio, record, loop.portfolio.now))
 
-    def _check(self, recovered: recovery.Recovered, store: Store) -> None:
-        lsn = recovered.portfolio.lsn
-        assert keeping.digest(recovered.portfolio) == self.run.digests[lsn]
-        assert recovered.chain == self.run.chains[lsn] == self.journal.chain
-        assert store.applied_lsn == lsn
-        assert recovered.snapshot_lsn + recovered.folded == lsn
-        self.snapshots += recovered.snapshot_lsn > 0
+    def _committed(self, loop: Loop, journal: Journal) -> None:
+        if self.store is None or self.rng.random() < 0.4:
+            return
+        self.runner.run(self.store.write(self.waiting, journal.durable_chain))
+        self.waiting.clear()
+        if self.rng.random() < 0.4:
+            self.runner.run(self.store.save_snapshot(loop.portfolio, journal.durable_chain))
+
+
+def tables_of(database: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all query tables, in the order in which they were first written."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        # Every name is one of the program's own tables.
+        return {one.name: list(connection.execute(f"SELECT * FROM {one.name} ORDER BY rowid")) for one in TABLES}  # noqa: S608
+
+
+async def rebuilt(disk: SimDisk, database: Path) -> None:
+    """The database made again from the journal alone."""
+    store = await Store.open(database)
+    await recovery.rebuild(store, read(disk, PATH))
+    await store.close()
+
+
+@pytest.mark.parametrize("shard", range(4))
+def test_a_snapshot_and_the_tail_give_the_state_of_the_whole_fold(
+    shard: int, runner: asyncio.Runner, tmp_path: Path
+) -> None:
+    """Whenever a snapshot was taken and whatever crashed since: the same state, and at the end the same query tables."""
+    crashes, snapshots = 0, 0
+    for seed in range(shard, 4 * max(6, POINTS // 400), 4):
+        storm = KeepingStorm(seed, runner)
+        storm.database, fresh = tmp_path / f"{seed}.db", tmp_path / f"{seed}.fresh"
+        crashes += storm.run().crashes
+        snapshots += storm.snapshots
+        runner.run(rebuilt(storm.disk, fresh))
+        assert tables_of(storm.database) == tables_of(fresh), f"storm {seed}"
+    assert crashes > 0
+    assert snapshots > 0
+
+
+async def feed(loop: Loop, inputs: tuple[Told, ...], store: Store) -> None:
+    """Take inputs without the broker's answers, and write their rows at once, as no process that waits would."""
+    projector = Projector()
+    rows = []
+    for one in inputs:
+        record = loop.take(one.told, at=one.at)
+        rows.append(projector.project(loop.portfolio, record, loop.portfolio.now))
+    await store.write(rows, GENESIS)
+
+
+@pytest.mark.parametrize("other", [0, 2, 6])
+async def test_a_snapshot_ahead_of_the_journal_is_not_used(tmp_path: Path, other: int) -> None:
+    """A database that knows records which the journal lost, or has others in place of, is made again from the journal."""
+    disk, life = SimDisk(random.Random(7)), iter(range(9))
+
+    def enter(act: Callable[..., Journal]) -> Journal:
+        return act(disk, PATH, run=Run(bytes([next(life)]) * 16, VERSION, "host"), limits=Limits(segment_bytes=20_000))
+
+    said, store = story(), await Store.open(tmp_path / "oracle.db")
+    journal = enter(Journal.create)
+    loop = Loop(Portfolio(), Sink(journal), settings_of=settings_of)
+    await feed(loop, said[:4], store)
+    durable = journal.commit()
+    await feed(loop, said[4:7], store)
+    ahead, chain = loop.portfolio.lsn, journal.chain
+    await store.write([], chain)
+    await store.save_snapshot(loop.portfolio, chain)
+    disk.crash()
+
+    journal = enter(Journal.open)
+    assert journal.durable_lsn == durable < ahead
+    loop = Loop((await recovery.recover(History(disk, PATH))).portfolio, Sink(journal), settings_of=settings_of)
+    for _ in range(other):
+        loop.take(OperatorAsked("all", "another history"), at=loop.portfolio.now)
+    journal.commit()
+
+    recovered = await recovery.recover(History(disk, PATH), store)
+    whole = await recovery.recover(History(disk, PATH))
+    assert recovered.ignored != ()
+    assert recovered.snapshot_lsn == 0
+    assert recovered.portfolio.lsn == store.applied_lsn == durable + other
+    assert keeping.digest(recovered.portfolio) == keeping.digest(whole.portfolio) == keeping.digest(loop.portfolio)
+    await store.close()
+    await rebuilt(disk, tmp_path / "fresh.db")
+    assert tables_of(tmp_path / "oracle.db") == tables_of(tmp_path / "fresh.db")

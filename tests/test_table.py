@@ -1,6 +1,7 @@
 """Text tables: cells become values, and what cannot be read is named by file and line."""
 
 import gzip
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
         (table.size, "2147483647", 2**31 - 1),
     ],
 )
-def test_a_cell_reads_exactly(parse, text: str, value: int) -> None:
+def test_a_cell_reads_exactly(parse: Callable[[str], int], text: str, value: int) -> None:
     """Money and counts are read without rounding."""
     assert parse(text) == value
 
@@ -126,7 +127,7 @@ def test_a_cell_reads_exactly(parse, text: str, value: int) -> None:
         (table.size, "2147483648"),
     ],
 )
-def test_a_cell_is_refused(parse, text: str) -> None:
+def test_a_cell_is_refused(parse: Callable[[str], int], text: str) -> None:
     """What is no such number raises ValueError and nothing else."""
     with pytest.raises(ValueError):
         parse(text)

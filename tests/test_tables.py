@@ -85,6 +85,7 @@ def folded() -> tuple[Portfolio, list[Record]]:
 def filled(path: Path) -> Path:
     """A database with the rows of the story, written with plain SQLite."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for migration in MIGRATIONS:
             for statement in migration:
@@ -94,6 +95,7 @@ def filled(path: Path) -> Path:
         for projected in projections():
             for table, values in projected.rows:
                 connection.execute(upserts[table], values)
+        connection.execute("COMMIT")
     return path
 
 

@@ -100,6 +100,13 @@ def test_instants_are_distinct_and_ascend(tmp_path: Path) -> None:
     assert recorded.next_instant(known[0] - 1) == known[0]
 
 
+def test_the_last_expiration_is_known(tmp_path: Path) -> None:
+    """A calendar must reach it; a tape without options has none."""
+    lines = "10:30:00 SPY260320C00596000 1 2\n10:31:00 SPY260220C00596000 1 2"
+    assert Tape(tape(tmp_path, DAY, lines)).last_expiry == date(2026, 3, 20)
+    assert Tape(tape(tmp_path, DAY, "10:30:00 SPY 595")).last_expiry is None
+
+
 def test_a_tape_without_rows_is_refused(tmp_path: Path) -> None:
     """There is nothing to run against."""
     with pytest.raises(BadUsage, match="the tape holds no row"):

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from oracle.market import table
-from oracle.market.recording import FORMAT, LABEL_FILE, QUOTES, UNDERLYING, Label, label_text
+from oracle.market.recording import FORMAT, LABEL_FILE, QUOTES, UNDERLYING, Label, label_text, symbol
 from oracle.market.table import Field
 from state import contract as contracts
 from state import money
@@ -64,11 +64,13 @@ def import_lean(
     """
     if (out / LABEL_FILE).exists():
         raise BadUsage(f"{out} holds a tape already; import into a new directory")
+    for name in bars:
+        _require_symbol(name)
     label = label_text(Label(FORMAT, options.source, options.rate, options.dividend_yields, options.description))
     known_at = _labels(options.interval_s, NEW_YORK)
     bar_known_at = _labels(options.bars_interval_s or options.interval_s, options.bars_zone)
     quote_rows = [row for path in quotes for row in _quote_rows(path, known_at)]
-    bar_rows = [row for symbol in bars for path in bars[symbol] for row in _bar_rows(path, symbol, bar_known_at)]
+    bar_rows = [row for name in bars for path in bars[name] for row in _bar_rows(path, name, bar_known_at)]
     try:
         out.mkdir(parents=True, exist_ok=True)
         _write(out / "underlying.csv.gz", UNDERLYING, bar_rows)
@@ -94,11 +96,11 @@ def _quote_rows(path: Path, known_at: Callable[[str], str]) -> Iterable[Row]:
     return zip(*table.read(path, fields), strict=True)
 
 
-def _bar_rows(path: Path, symbol: str, known_at: Callable[[str], str]) -> Iterable[Row]:
+def _bar_rows(path: Path, name: str, known_at: Callable[[str], str]) -> Iterable[Row]:
     prices = (Field((name,), _checked(table.price)) for name in ("open", "high", "low", "close"))
     fields = (Field(("timestamp_et",), known_at), *prices, Field(("volume",), _checked(table.whole)))
     at, *values = table.read(path, fields)
-    return zip(at, [symbol] * len(at), *values, strict=True)
+    return zip(at, [name] * len(at), *values, strict=True)
 
 
 def _checked(parse: Callable[[str], int]) -> Callable[[str], str]:
@@ -110,6 +112,13 @@ def _checked(parse: Callable[[str], int]) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def _require_symbol(name: str) -> None:
+    try:
+        symbol(name)
+    except ValueError as fault:
+        raise BadUsage(f"bars: {fault}; give the symbol of their underlying, such as SPX") from None
 
 
 def _occ(root: str, expiration: str, strike: str, right: str) -> str:

@@ -114,7 +114,8 @@ def instant(text: str) -> int:
     return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
-def _symbol(text: str) -> str:
+def symbol(text: str) -> str:
+    """The name of an underlying, as it stands. Raises ValueError when it is none."""
     if not _SYMBOL.fullmatch(text):
         raise ValueError(f"{text!r} is no symbol in capital letters")
     return text
@@ -159,13 +160,13 @@ def _require_yields(label: Label) -> None:
 
 
 def _read_bars(path: Path) -> dict[str, Bars]:
-    parsers = (instant, _symbol, *(_optional(table.price, 0),) * 3, table.price, _optional(table.whole, 0))
+    parsers = (instant, symbol, *(_optional(table.price, 0),) * 3, table.price, _optional(table.whole, 0))
     fields = [Field((name,), parse) for name, parse in zip(UNDERLYING, parsers, strict=True)]
-    at, symbol, *_, close, _ = table.read(path, fields)
+    at, names, *_, close, _ = table.read(path, fields)
     instants = np.array(at, np.int64)
     table.refuse_disorder(path, instants)
-    names, closes = np.array(symbol, object), np.array(close, np.int64)
-    return {name: Bars(instants[names == name], closes[names == name]) for name in dict.fromkeys(symbol)}
+    owners, closes = np.array(names, object), np.array(close, np.int64)
+    return {name: Bars(instants[owners == name], closes[owners == name]) for name in dict.fromkeys(names)}
 
 
 def _read_quotes(path: Path) -> Quotes:
@@ -196,7 +197,7 @@ def _read_quotes(path: Path) -> Quotes:
 def _read_settlements(path: Path) -> dict[PrintKey, SettlementPrint]:
     if not path.exists():
         return {}
-    parsers = (_symbol, date.fromisoformat, _opening, table.price, instant)
+    parsers = (symbol, date.fromisoformat, _opening, table.price, instant)
     fields = [Field((name,), parse) for name, parse in zip(SETTLEMENTS, parsers, strict=True)]
     columns = table.read(path, fields)
     table.refuse_disorder(path, np.array(columns[-1], np.int64))

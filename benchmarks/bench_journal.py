@@ -1,0 +1,178 @@
+"""Records per second that become durable, beside a bare append with fdatasync, and the time to come back from them.
+
+Run `python benchmarks/bench_journal.py [directory]` from the root of the repository; the directory chooses the disk.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from oracle import sessions
+from oracle.loop import Loop
+from rules.settings import Settings
+from state import recovery
+from state.disk import Disk
+from state.frames import FRAME_HEAD_BYTES, encode_body, encode_content
+from state.inputs import CalendarAdopted, ConfigAdopted, TickReached
+from state.journal import Journal, Limits, Run
+from state.market import ASK_PRESENT, COLUMNS, MarketColumns
+from state.portfolio import Portfolio
+from state.recovery import History
+from state.writer import Bounds, Writer
+
+GROUPS = (1, 10, 100)
+PAYLOAD = bytes(range(256)) + bytes(144)
+START = 1_770_994_800_000_000_000
+BUDGET_S = 1.0
+ROUNDS = 3
+TICKS = 20_000
+QUOTES = 10
+RUN = Run(bytes(16), "bench", "bench")
+LIMITS = Limits(segment_bytes=128 * 2**20)
+
+
+def rate(act: Callable[[int], None]) -> float:
+    """Records per second of an act that is given how many to write; the longest measured run counts."""
+    count = 200
+    while True:
+        start = time.perf_counter()
+        act(count)
+        seconds = time.perf_counter() - start
+        if seconds >= BUDGET_S / 2:
+            return count / seconds
+        count = int(count * min(10.0, max(1.5, BUDGET_S / seconds)))
+
+
+class Bare:
+    """The least a durable append costs on this disk: one write and one fdatasync per group, nothing else."""
+
+    def __init__(self, file: Path) -> None:
+        self.descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        os.posix_fallocate(self.descriptor, 0, LIMITS.segment_bytes)
+        os.fsync(self.descriptor)
+        self.offset = 0
+        content = encode_content(START, "TickReached", schema=1, payload=PAYLOAD)
+        self.frame = bytes(FRAME_HEAD_BYTES) + encode_body(1, content)
+
+    def append(self, count: int, group: int) -> None:
+        """Write so many records in groups."""
+        for done in range(0, count, group):
+            part = self.frame * min(group, count - done)
+            if self.offset + len(part) > LIMITS.segment_bytes:
+                self.offset = 0
+            self.offset += os.pwrite(self.descriptor, part, self.offset)
+            os.fdatasync(self.descriptor)
+
+    def close(self) -> None:
+        """Give the file up."""
+        os.close(self.descriptor)
+
+
+def journaled(journal: Journal, count: int, group: int) -> None:
+    """Append so many records to a journal and commit them in groups."""
+    for done in range(0, count, group):
+        for _ in range(min(group, count - done)):
+            journal.append(START, "TickReached", schema=1, payload=PAYLOAD)
+        journal.commit()
+
+
+def submitted(writer: Writer, count: int) -> None:
+    """Hand so many records to the writer's thread, which makes its own groups, and wait for the last."""
+    lsn = 0
+    for _ in range(count):
+        lsn = writer.submit(START, "TickReached", schema=1, payload=PAYLOAD)
+    writer.wait_durable(lsn)
+
+
+def writing(directory: Path) -> None:
+    """Print records per second for every group size and through the writer; the acts take turns."""
+    bare = Bare(directory / "bare")
+    journal = Journal.create(Disk(), directory / "journal", run=RUN, limits=LIMITS)
+    print(f"records of {len(PAYLOAD)} bytes made durable, best of {ROUNDS}, in records/s")
+    print(f"{'group':>8} {'bare':>12} {'journal':>12} {'ratio':>6}")
+    for group in GROUPS:
+        plain = ours = 0.0
+        for _ in range(ROUNDS):
+            plain = max(plain, rate(lambda count, group=group: bare.append(count, group)))
+            ours = max(ours, rate(lambda count, group=group: journaled(journal, count, group)))
+        print(f"{group:>8} {plain:>12,.0f} {ours:>12,.0f} {ours / plain:>6.2f}")
+    bare.close()
+    writer = Writer(journal, bounds=Bounds(idle_s=None))
+    through = max(rate(lambda count: submitted(writer, count)) for _ in range(ROUNDS))
+    writer.close()
+    print(f"{'writer':>8} {'':>12} {through:>12,.0f}")
+
+
+class Sink:
+    """A journal that commits now and then."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+    def submit(self, seen_at: int, kind: str, *, schema: int, payload: bytes) -> int:
+        """Append a record, and commit every thousandth."""
+        lsn = self.journal.append(seen_at, kind, schema=schema, payload=payload)
+        if lsn % 1_000 == 0:
+            self.journal.commit()
+        return lsn
+
+
+def tick(at: int, number: int) -> TickReached:
+    """One cycle that saw ten quotes move; the first one lists their contracts."""
+    listed = tuple(f"SPY260220C{590 + row:05d}000" for row in range(QUOTES)) if number == 0 else ()
+    values = {name: np.zeros(QUOTES, kind) for name, kind in COLUMNS}
+    values["at"] += at
+    values["bid"] += 3_000_000 + 10_000 * (number % 7)
+    values["ask"] += 3_040_000 + 10_000 * (number % 7)
+    values["flags"] += ASK_PRESENT
+    columns = {name: column.tobytes() for name, column in values.items()}
+    return TickReached(MarketColumns("bench", listed=listed, rows=np.arange(QUOTES, dtype="<i4").tobytes(), **columns))
+
+
+def coming_back(directory: Path) -> None:
+    """Print how long a journal of ticks takes to be verified when it is opened, and to be folded."""
+    from datetime import date
+
+    journal = Journal.create(Disk(), directory / "ticks", run=RUN, limits=LIMITS)
+    loop = Loop(Portfolio(), Sink(journal), settings_of=lambda _: Settings())
+    loop.take(ConfigAdopted(b"{}", "bench", 50_000_000_000), at=START)
+    loop.take(CalendarAdopted(sessions.build(date(2026, 2, 1), date(2026, 4, 1))), at=START)
+    for number in range(TICKS):
+        loop.take(tick(START + number * 1_000_000_000, number), at=START + number * 1_000_000_000)
+    journal.close()
+    opened = folded = float("inf")
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        journal = Journal.open(Disk(), directory / "ticks", run=RUN, limits=LIMITS)
+        opened = min(opened, time.perf_counter() - start)
+        start = time.perf_counter()
+        recovered = asyncio.run(recovery.recover(History(Disk(), directory / "ticks")))
+        folded = min(folded, time.perf_counter() - start)
+        journal.close()
+    if recovered.portfolio.lsn != TICKS + 2:
+        raise SystemExit("the journal did not give back what was put in")
+    scale = 1_000_000 / (TICKS + 2)
+    print(f"\nper million records, from {TICKS + 2:,} cycles of {QUOTES} quotes, best of {ROUNDS}")
+    print(f"{'opened (verified, mended)':>28} {opened * scale:>8.1f} s")
+    print(f"{'recovered (verified, folded)':>28} {folded * scale:>8.1f} s")
+
+
+def main() -> None:
+    """Print both tables."""
+    chosen = sys.argv[1] if len(sys.argv) > 1 else None
+    with tempfile.TemporaryDirectory(dir=chosen) as directory:
+        print(f"in {directory}")
+        writing(Path(directory))
+        coming_back(Path(directory))
+
+
+if __name__ == "__main__":
+    main()
