@@ -39,6 +39,7 @@ storm: $(READY)  ## the crash tests with STORM_POINTS crash points, and the prop
 	@STORM_POINTS=$(STORM_POINTS) $(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=storm
 
 $(READY): pyproject.toml
+	@echo "making .venv, once: a minute or two" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -1,6 +1,7 @@
 """The `oracle` command: thin click commands that call `oracle` and print. Everything heavy is imported where it is used."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import click
 
 from state.errors import OracleFailure
+
+_COUNT = click.IntRange(1, 2**62)
 
 
 class _Commands(click.Group):
@@ -21,8 +24,8 @@ class _Commands(click.Group):
             click.echo(f"error: {failure}", err=True)
             sys.exit(failure.exit_code)
         except BrokenPipeError:
-            # Whoever read the output has had enough of it.
-            sys.stderr.close()
+            # Whoever read the output has had enough of it; what is still buffered goes nowhere, without a word.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
 
 
@@ -127,7 +130,11 @@ def rebuild(data: Path, as_json: bool) -> None:
 @_data_option
 @_json_option
 def explain(noun_id: str, data: Path, as_json: bool) -> None:
-    """Tell everything about one event, signal, order, fill, position or outcome, with figures recomputed from fills."""
+    """Tell all about one id.
+
+    ID is that of an event, signal, order, fill, position or outcome, such as sig-000001. The story goes from the first
+    byte to the last cent, in New York time, with every figure of a position counted again from its fills.
+    """
     from oracle import explain as telling
     from oracle import report
 
@@ -149,8 +156,13 @@ def status(data: Path, as_json: bool) -> None:
 def _listing(name: str, words: str) -> None:
     @main.command(name, help=words)
     @_data_option
-    @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show the newest so many.")
-    @click.option("--where", multiple=True, metavar="COLUMN=VALUE", help="Only rows with this value; may be repeated.")
+    @click.option("--limit", type=_COUNT, default=50, show_default=True, help="Show the newest so many.")
+    @click.option(
+        "--where",
+        multiple=True,
+        metavar="COLUMN=VALUE",
+        help="Only rows with this value, as --json prints it; nothing after = asks for null. May be repeated.",
+    )
     @_json_option
     def command(data: Path, limit: int, where: tuple[str, ...], as_json: bool) -> None:
         from oracle import queries, report
@@ -189,7 +201,7 @@ def inspect(data: Path, as_json: bool) -> None:
 
 @journal.command()
 @_data_option
-@click.option("--from", "from_lsn", type=click.IntRange(1), default=1, show_default=True, help="First record.")
+@click.option("--from", "from_lsn", type=_COUNT, default=1, show_default=True, help="First record.")
 @click.option("--facts", "facts_only", is_flag=True, help="Only what was concluded, not what was observed.")
 def export(data: Path, from_lsn: int, facts_only: bool) -> None:
     """Print every record as one JSON object a line."""
@@ -214,23 +226,55 @@ def tape() -> None:
 @click.option("--bars", multiple=True, metavar="SYMBOL=FILE", required=True, help="Bars of the underlying, CSV (.gz).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="New tape directory.")
 @click.option("--interval-s", type=click.IntRange(1), default=60, show_default=True, help="Length of a row's interval.")
+@click.option("--bars-interval-s", type=click.IntRange(1), help="The same for bars; without it, that of the quotes.")
 @click.option("--bars-zone", default="America/New_York", show_default=True, help="Time zone of the bars' times.")
 @click.option("--rate", type=float, default=0.0, show_default=True, help="Interest rate per year, e.g. 0.04.")
+@click.option(
+    "--dividend-yield",
+    "yields",
+    multiple=True,
+    metavar="SYMBOL=YIELD",
+    help="Dividend yield per year, e.g. SPY=0.012; may be repeated.",
+)
 def import_tape(
-    quotes: tuple[Path, ...], bars: tuple[str, ...], out: Path, interval_s: int, bars_zone: str, rate: float
+    quotes: tuple[Path, ...],
+    bars: tuple[str, ...],
+    out: Path,
+    interval_s: int,
+    bars_interval_s: int | None,
+    bars_zone: str,
+    rate: float,
+    yields: tuple[str, ...],
 ) -> None:
     """Make a tape of LEAN-style rows, which are labelled by the start of their interval."""
     from oracle.market import lean
 
     files: dict[str, list[Path]] = {}
-    for one in bars:
-        symbol, equals, file = one.partition("=")
-        if not equals:
-            raise click.UsageError(f"--bars {one}: write it as SYMBOL=FILE")
+    for symbol, file in (_named("--bars", one) for one in bars):
         files.setdefault(symbol, []).append(Path(file))
-    options = lean.ImportOptions(interval_s=interval_s, bars_zone=bars_zone, rate=rate)
+    options = lean.ImportOptions(
+        interval_s=interval_s,
+        bars_interval_s=bars_interval_s,
+        bars_zone=bars_zone,
+        rate=rate,
+        dividend_yields={symbol: _fraction(one) for symbol, one in (_named("--dividend-yield", one) for one in yields)},
+    )
     imported = lean.import_lean(quotes, files, out, options=options)
     click.echo(f"{out}: {imported.quotes} quotes and {imported.bars} bars")
+
+
+def _named(option: str, one: str) -> tuple[str, str]:
+    symbol, equals, value = one.partition("=")
+    if not (symbol and equals and value):
+        raise click.UsageError(f"{option} {one}: write it as SYMBOL=VALUE")
+    return symbol, value
+
+
+def _fraction(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise click.UsageError(f"--dividend-yield {text}: write a fraction of the price, such as SPY=0.012") from None
 
 
 @main.group()

@@ -9,7 +9,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -31,24 +33,29 @@ from state.writer import Bounds, Writer
 GROUPS = (1, 10, 100)
 PAYLOAD = bytes(range(256)) + bytes(144)
 START = 1_770_994_800_000_000_000
-BUDGET_S = 1.0
-ROUNDS = 3
+ROUND_S = 0.1
+ROUNDS = 25
+RECOVERIES = 3
 TICKS = 20_000
 QUOTES = 10
 RUN = Run(bytes(16), "bench", "bench")
-LIMITS = Limits(segment_bytes=128 * 2**20)
+LIMITS = Limits()
 
 
-def rate(act: Callable[[int], None]) -> float:
-    """Records per second of an act that is given how many to write; the longest measured run counts."""
-    count = 200
-    while True:
-        start = time.perf_counter()
-        act(count)
-        seconds = time.perf_counter() - start
-        if seconds >= BUDGET_S / 2:
-            return count / seconds
-        count = int(count * min(10.0, max(1.5, BUDGET_S / seconds)))
+def seconds_of(act: Callable[[int], None], count: int) -> float:
+    """How long an act takes for so many records."""
+    start = time.perf_counter()
+    act(count)
+    return time.perf_counter() - start
+
+
+def rates(*acts: Callable[[int], None]) -> list[float]:
+    """Records per second of each act, median of many short rounds in which they take turns: a shared disk has moods."""
+    count = 20
+    while (seconds := seconds_of(acts[0], count)) < ROUND_S:
+        count = int(count * min(10.0, max(1.5, ROUND_S / seconds)))
+    rounds = [[count / seconds_of(act, count) for act in acts] for _ in range(ROUNDS)]
+    return [median(column) for column in zip(*rounds, strict=True)]
 
 
 class Bare:
@@ -96,17 +103,17 @@ def writing(directory: Path) -> None:
     """Print records per second for every group size and through the writer; the acts take turns."""
     bare = Bare(directory / "bare")
     journal = Journal.create(Disk(), directory / "journal", run=RUN, limits=LIMITS)
-    print(f"records of {len(PAYLOAD)} bytes made durable, best of {ROUNDS}, in records/s")
+    print(f"records of {len(PAYLOAD)} bytes made durable, median of {ROUNDS} rounds, in records/s")
     print(f"{'group':>8} {'bare':>12} {'journal':>12} {'ratio':>6}")
     for group in GROUPS:
-        plain = ours = 0.0
-        for _ in range(ROUNDS):
-            plain = max(plain, rate(lambda count, group=group: bare.append(count, group)))
-            ours = max(ours, rate(lambda count, group=group: journaled(journal, count, group)))
+        plain, ours = rates(
+            lambda count, group=group: bare.append(count, group),
+            lambda count, group=group: journaled(journal, count, group),
+        )
         print(f"{group:>8} {plain:>12,.0f} {ours:>12,.0f} {ours / plain:>6.2f}")
     bare.close()
     writer = Writer(journal, bounds=Bounds(idle_s=None))
-    through = max(rate(lambda count: submitted(writer, count)) for _ in range(ROUNDS))
+    (through,) = rates(lambda count: submitted(writer, count))
     writer.close()
     print(f"{'writer':>8} {'':>12} {through:>12,.0f}")
 
@@ -137,32 +144,44 @@ def tick(at: int, number: int) -> TickReached:
     return TickReached(MarketColumns("bench", listed=listed, rows=np.arange(QUOTES, dtype="<i4").tobytes(), **columns))
 
 
-def coming_back(directory: Path) -> None:
-    """Print how long a journal of ticks takes to be verified when it is opened, and to be folded."""
-    from datetime import date
-
-    journal = Journal.create(Disk(), directory / "ticks", run=RUN, limits=LIMITS)
+def ticked(path: Path, count: int) -> None:
+    """A closed journal of so many cycles."""
+    journal = Journal.create(Disk(), path, run=RUN, limits=LIMITS)
     loop = Loop(Portfolio(), Sink(journal), settings_of=lambda _: Settings())
     loop.take(ConfigAdopted(b"{}", "bench", 50_000_000_000), at=START)
     loop.take(CalendarAdopted(sessions.build(date(2026, 2, 1), date(2026, 4, 1))), at=START)
-    for number in range(TICKS):
+    for number in range(count):
         loop.take(tick(START + number * 1_000_000_000, number), at=START + number * 1_000_000_000)
     journal.close()
+
+
+def come_back(path: Path, count: int) -> tuple[float, float]:
+    """Seconds until a journal of so many cycles is open for writing, and then until its portfolio is there."""
     opened = folded = float("inf")
-    for _ in range(ROUNDS):
+    for _ in range(RECOVERIES):
         start = time.perf_counter()
-        journal = Journal.open(Disk(), directory / "ticks", run=RUN, limits=LIMITS)
+        journal = Journal.open(Disk(), path, run=RUN, limits=LIMITS)
         opened = min(opened, time.perf_counter() - start)
         start = time.perf_counter()
-        recovered = asyncio.run(recovery.recover(History(Disk(), directory / "ticks")))
+        recovered = asyncio.run(recovery.recover(History(Disk(), path)))
         folded = min(folded, time.perf_counter() - start)
         journal.close()
-    if recovered.portfolio.lsn != TICKS + 2:
-        raise SystemExit("the journal did not give back what was put in")
-    scale = 1_000_000 / (TICKS + 2)
-    print(f"\nper million records, from {TICKS + 2:,} cycles of {QUOTES} quotes, best of {ROUNDS}")
-    print(f"{'opened (verified, mended)':>28} {opened * scale:>8.1f} s")
-    print(f"{'recovered (verified, folded)':>28} {folded * scale:>8.1f} s")
+        if recovered.portfolio.lsn != count + 2:
+            raise SystemExit("the journal did not give back what was put in")
+    return opened, folded
+
+
+def coming_back(directory: Path) -> None:
+    """Print what any start costs, and what a million records add to it."""
+    times = []
+    for count in (0, TICKS):
+        ticked(directory / f"ticks-{count}", count)
+        times.append(come_back(directory / f"ticks-{count}", count))
+    print(f"\nstart of a process, by {TICKS:,} cycles of {QUOTES} quotes, best of {RECOVERIES}, in seconds")
+    print(f"{'':<34} {'empty':>8} {'per million records':>20}")
+    for index, name in enumerate(("opened (verified, mended)", "portfolio (verified again, folded)")):
+        empty, full = times[0][index], times[1][index]
+        print(f"{name:<34} {empty:>8.3f} {(full - empty) * 1_000_000 / TICKS:>20.1f}")
 
 
 def main() -> None:

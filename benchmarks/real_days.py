@@ -31,11 +31,9 @@ COLUMNS = (
 
 def equity_at_ticks(run: Run) -> list[int]:
     """Cash plus marks of the paper ledger after every cycle, in micro-dollars."""
-    portfolio, equity = Portfolio(), []
-    for body in History(Disk(), run.out / "journal").bodies():
-        if isinstance(fold(portfolio, body).input, TickReached):
-            equity.append(portfolio.equity("paper"))
-    return equity
+    portfolio = Portfolio()
+    told = ((fold(portfolio, body).input, portfolio) for body in History(Disk(), run.out / "journal").bodies())
+    return [after.equity("paper") for one, after in told if isinstance(one, TickReached)]
 
 
 def drawdown(equity: list[int]) -> int:

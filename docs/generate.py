@@ -50,8 +50,9 @@ def lives() -> str:
 def command_page() -> str:
     """Every command with its help, as click prints it."""
     lines = ["# Commands", "", "Generated from `oracle --help` and the help of every command.", ""]
+    settings = {**commands.context_settings, "max_content_width": 110, "terminal_width": 110}
     for path, command in _walk(commands, ("oracle",)):
-        context = click.Context(command, info_name=" ".join(path), max_content_width=110, terminal_width=110)
+        context = click.Context(command, info_name=" ".join(path), **settings)
         lines += [f"## {' '.join(path)}", "", "```text", command.get_help(context).rstrip(), "```", ""]
     return "\n".join(lines)
 

@@ -3,7 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,12 @@ from state.inputs import AlertReceived, AnyInput, OperatorAsked
 
 SECOND = 1_000_000_000
 BODY_BYTES_MAX = 128 * 1024
+EPOCH_MS_MIN = 10**11
+"""Numbers from here on are milliseconds: as seconds they would lie in the year 5138."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp()) * SECOND
+_LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * SECOND
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,19 +74,29 @@ def _text(body: msgspec.Raw, where: str) -> str:
     raw = bytes(body)
     if len(raw) > BODY_BYTES_MAX:
         raise BadUsage(f"{where}: the body is larger than 128 KB")
-    value: Any = msgspec.json.decode(raw) if raw.startswith(b'"') else raw.decode()
+    try:
+        value: Any = msgspec.json.decode(raw) if raw.startswith(b'"') else raw.decode()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        raise BadUsage(f"{where}: the body is no UTF-8 text: {fault}") from fault
     return str(value)
 
 
 def _instant(at: str | int, where: str) -> int:
-    if isinstance(at, int):
-        seconds = at // 1000 if at >= 10**11 else at
-        return seconds * SECOND + (at % 1000 * 1_000_000 if at >= 10**11 else 0)
+    instant = _epoch(at) if isinstance(at, int) else _written(at, where)
+    if not _EARLIEST <= instant < _LATEST:
+        raise BadUsage(f"{where}: {at!r} lies outside the years 1990 to 2100; write it like 2026-02-13T15:30:00Z")
+    return instant
+
+
+def _epoch(at: int) -> int:
+    return at * (1_000_000 if abs(at) >= EPOCH_MS_MIN else SECOND)
+
+
+def _written(at: str, where: str) -> int:
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
         raise BadUsage(f"{where}: {at!r} is no instant; write it like 2026-02-13T15:30:00Z") from None
     if moment.tzinfo is None:
         raise BadUsage(f"{where}: {at!r} has no time zone; end it with Z, or an offset such as -05:00")
-    delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1000
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,18 +57,19 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
     """
     adopted = config.load(job.config)
     tape, arrivals = Tape(job.tape), alert_file.read(job.alerts)
+    start, end = _span(tape, arrivals)
+    calendar = CalendarAdopted(_calendar(tape, start, end))
     directory = DataDirectory(job.out)
     directory.make()
     run_of = Run(run_id(), code_version(), "backtest")
     journal = Journal.create(Disk(), directory.journal, run=run_of, limits=adopted.journal.limits)
-    writer = Writer(journal, bounds=Bounds(idle_s=None))
-    loop = Loop(Portfolio(), writer, settings_of=config.decode)
-    books = _Books(loop, writer, heard)
-    walk = Walk(loop, tape, books.hear)
-    start, end = _span(tape, arrivals)
-    calendar = CalendarAdopted(_calendar(tape, start, end))
-    store = await Store.open(directory.database)
-    try:
+    async with AsyncExitStack() as held:
+        writer = held.enter_context(closing(Writer(journal, bounds=Bounds(idle_s=None))))
+        loop = Loop(Portfolio(), writer, settings_of=config.decode)
+        books = _Books(loop, writer, heard)
+        walk = Walk(loop, tape, books.hear)
+        store = await Store.open(directory.database)
+        held.push_async_callback(store.close)
         for at in _steps(walk, arrivals, (config.adopted(adopted), calendar), span=(start, end)):
             books.tell()
             if books.waiting >= _RECORDS_PER_BATCH:
@@ -76,9 +78,6 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
                 progress(at - start, end - start)
         await books.flush(store)
         await store.save_snapshot(loop.portfolio, writer.durable[1])
-    finally:
-        await store.close()
-        writer.close()
     return books.summary.figures(loop.portfolio, chain=writer.durable[1].hex())
 
 

@@ -5,15 +5,17 @@ import re
 from typing import Any
 
 MASK = "***"
-_SECRET = re.compile(
-    r"secret|token|passw(or)?d|passphrase|passcode|pwd|api_?key|apikey|auth(orization)?|hmac|signature|credential"
-    r"|private_?key|access_?key|^key$|^pin$",
-    re.IGNORECASE,
+_WORDS = (
+    r"secret|token|passw(?:or)?d|passphrase|passcode|pwd|(?:api|private|access)[ _-]?key|auth(?!or(?!iz))|hmac|signature"
+    r"|credential"
 )
+_SECRET = re.compile(rf"{_WORDS}|^(?:key|pin)$", re.IGNORECASE)
+# What follows such a word and `:` or `=` in text, be it quoted, quoted inside a quoted text, or bare. Whatever stands
+# before the word is no part of the match, so that a long text is searched in one pass.
 _IN_TEXT = re.compile(
-    r"(?P<key>[\"'“]?[\w-]*(?:secret|token|passw(?:or)?d|passphrase|passcode|pwd|api_?key|auth|hmac|signature|credential"
-    r"|private_?key|access_?key)[\w-]*[\"'”]?\s*[:=]\s*)(?P<value>\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s,;&}\])]+)",
-    re.IGNORECASE,
+    rf"(?P<key>(?:{_WORDS}|(?<![\w-])(?:key|pin))[\w-]{{0,40}}\\?[\"'”]?\s*[:=]\s*)"
+    r"(?P<value>\\\"(?:(?!\\\").)*(?:\\\")?|\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|basic)\s+)?[^\s,;&}\])]+)",
+    re.IGNORECASE | re.DOTALL,
 )
 UNREADABLE_BYTES_MAX = 32 * 1024
 
@@ -29,9 +31,9 @@ class _Number(str):
 
 
 def mask(body: str) -> str:
-    """The body with the values of secret-like keys replaced at any depth.
+    """The body with the values of secret-like keys replaced at any depth, and what looks like `secret: value` in texts.
 
-    A body that is not JSON keeps at most 32 KB of its text, with what looks like `key: value` of a secret masked.
+    A body that is not JSON keeps at most 32 KB of its text. What comes back can always be encoded as UTF-8.
     """
     try:
         tree = json.loads(
@@ -40,7 +42,17 @@ def mask(body: str) -> str:
         return _encode(tree)
     except (ValueError, RecursionError):
         cut = body.encode("utf-8", "replace")[:UNREADABLE_BYTES_MAX].decode("utf-8", "ignore")
-        return _IN_TEXT.sub(lambda match: match["key"] + f'"{MASK}"', cut)
+        return _masked(cut)
+
+
+def _masked(text: str) -> str:
+    return _IN_TEXT.sub(lambda match: match["key"] + _mask_like(match["value"]), text)
+
+
+def _mask_like(value: str) -> str:
+    """The mask in the quotes of what it replaces, so that a damaged body reads as it did; a bare value gets some."""
+    quote = next((one for one in ('\\"', "'") if value.startswith(one)), '"')
+    return f"{quote}{MASK}{quote}"
 
 
 def _encode(tree: Any) -> str:
@@ -52,9 +64,13 @@ def _encode(tree: Any) -> str:
             return "[" + ", ".join(_encode(one) for one in tree) + "]"
         case _Number():
             return str(tree)
+        case str():
+            return _text(_masked(tree))
         case _:
             return _text(tree)
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    # Half a surrogate pair is legal in JSON text as an escape, and only so.
+    return text if text.isascii() or text.encode("utf-8", "replace").decode() == text else json.dumps(value)

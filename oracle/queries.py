@@ -2,32 +2,48 @@
 
 import json
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from oracle.directory import DataDirectory
-from state import keeping
+from state import keeping, money
 from state.errors import BadUsage
 from state.ledger import PAPER
-from state.position import PositionPhase
-from state.tables import TABLES, reading
+from state.portfolio import Portfolio
+from state.position import Position, PositionPhase
+from state.tables import TABLES, reading, unusable
 
 _TABLE_OF = {"trades": "fills"}
 _LOOK_AT_MAX = 5
+NESTED = frozenset({"errors", "warnings", "contributing", "verdicts", "recommendation", "exit_reasons", "reasons"})
+"""The columns that hold JSON; all other text is text, whatever it begins with."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A read-only connection to a run's database."""
+@contextmanager
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection to a run's database while the block runs.
+
+    Raises BadUsage when there is no run or no database, OracleFailure when SQLite refuses what is asked of it.
+    """
     directory = DataDirectory(path)
     directory.must_have_database()
-    return reading(directory.database)
+    connection = reading(directory.database)
+    try:
+        yield connection
+    except sqlite3.Error as failure:
+        raise unusable(directory.database, failure) from failure
+    finally:
+        connection.close()
 
 
 def rows(path: Path, name: str, *, limit: int, where: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """The newest rows of a table, oldest first, that hold all the values asked for (`COLUMN=VALUE`).
 
-    Raises BadUsage for a column the table does not have.
+    An empty value asks for rows where the column holds none. Raises BadUsage for a column the table does not have.
     """
     table = _TABLE_OF.get(name, name)
     known = next(one for one in TABLES if one.name == table).names
@@ -36,12 +52,12 @@ def rows(path: Path, name: str, *, limit: int, where: tuple[str, ...] = ()) -> l
         column, equals, value = asked.partition("=")
         if not equals or column not in known:
             raise BadUsage(f"{asked!r} is no COLUMN=VALUE; the columns of {name} are: {', '.join(known)}")
-        conditions.append(f'"{column}" = ?')
-        values.append(value)
+        conditions.append(f'"{column}" IS ?')
+        values.append(value or None)
     kept = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     # Table and columns are names of this program's own, every value is bound.
     query = f'SELECT * FROM "{table}" {kept}ORDER BY rowid DESC LIMIT ?'  # noqa: S608
-    with closing(connect(path)) as connection:
+    with connected(path) as connection:
         found = connection.execute(query, (*values, limit)).fetchall()
     return [plain(row) for row in reversed(found)]
 
@@ -51,21 +67,26 @@ def plain(row: sqlite3.Row) -> dict[str, Any]:
     told = {}
     for key in row.keys():  # noqa: SIM118  A row iterates over its values.
         value = row[key]
-        nested = isinstance(value, str) and value[:1] in ("[", "{") and key != "body"
-        told[key] = json.loads(value) if nested else value
+        told[key] = json.loads(value) if key in NESTED and value is not None else value
     return told
 
 
 def status(path: Path) -> dict[str, Any]:
     """Where a run stands after its last record: money, what is open, what is owed, what somebody should look at."""
-    with closing(connect(path)) as connection:
-        kept = connection.execute("SELECT state FROM snapshots ORDER BY lsn DESC LIMIT 1").fetchone()
-        if kept is None:
-            raise BadUsage(f"{path} holds no snapshot: `oracle rebuild --data {path}` makes one")
+    with connected(path) as connection:
+        newest = "SELECT schema, state FROM snapshots ORDER BY lsn DESC LIMIT 1"
+        kept = connection.execute(newest).fetchone()
         looks = connection.execute(
-            "SELECT code, subject FROM alerts UNION ALL SELECT code, unit FROM failures LIMIT ?", (_LOOK_AT_MAX,)
+            "SELECT code, subject, seen_at FROM alerts UNION ALL SELECT code, unit, seen_at FROM failures "
+            "ORDER BY seen_at DESC LIMIT ?",
+            (_LOOK_AT_MAX,),
         ).fetchall()
-    portfolio = keeping.decode(kept[0])
+    if kept is None or kept["schema"] != keeping.STATE_SCHEMA:
+        raise BadUsage(f"{path} holds no snapshot this version can read: `oracle rebuild --data {path}` makes one")
+    try:
+        portfolio = keeping.decode(kept["state"])
+    except msgspec.MsgspecError as fault:
+        raise BadUsage(f"the snapshot in {path} cannot be read ({fault}): `oracle rebuild --data {path}`") from fault
     ledger, value = portfolio.ledgers[PAPER], portfolio.book.value(PAPER)
     live = [one for one in portfolio.live_positions() if one.book == PAPER]
     today = ledger.days.get(portfolio.day) if portfolio.day is not None else None
@@ -88,5 +109,27 @@ def status(path: Path) -> dict[str, Any]:
         "orders_working": len(portfolio.working),
         "signals_undecided": len(portfolio.undecided),
         "closes_waiting": len(portfolio.asked),
-        "look_at": [f"{code} {subject}" for code, subject in looks],
+        "positions": [_held(portfolio, one) for one in live],
+        "look_at": [f"{one['code']} {one['subject']}" for one in looks],
+    }
+
+
+def _held(portfolio: Portfolio, position: Position) -> dict[str, Any]:
+    """One position as it is marked; `mark` is null until a quote was seen."""
+    mark, mark_at = portfolio.book.mark_of(position.id)
+    value = money.notional(mark, position.quantity_open)
+    return {
+        "id": position.id,
+        "seen_at": portfolio.now,
+        "occ": position.contract.occ,
+        "expiry": position.contract.expiry.isoformat(),
+        "quantity": position.quantity_open,
+        "cost_open": position.cost_open,
+        "mark": mark if mark_at else None,
+        "mark_at": mark_at or None,
+        "value": value,
+        "unrealized": value - position.cost_open,
+        "target": position.target,
+        "stop": position.stop,
+        "phase": str(position.phase),
     }

@@ -1,7 +1,7 @@
 """A position counted again from its fills alone: what it held, cost, brought and risked, and where it was to leave."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -46,6 +46,14 @@ class Count(msgspec.Struct, frozen=True):
         return self.gross - self.fees
 
 
+class Trade(NamedTuple):
+    """Contracts that changed hands: price per share, how many, and the fee for all of them."""
+
+    price: int
+    quantity: int
+    fee: int
+
+
 def terms_of(position: Row) -> ExitTerms:
     """The exit terms of a position, from its row."""
     return ExitTerms(*(position[name] for name in ExitTerms.__struct_fields__))
@@ -56,47 +64,44 @@ def recount(position: Row, fills: Iterable[Row]) -> list[tuple[Row, Count]]:
     terms, count = terms_of(position), Count()
     found = []
     for fill in fills:
-        opens = fill["intent"] == "open"
-        price, quantity, fee = fill["price"], fill["quantity"], fill["commission"]
-        count = bought(count, terms, price=price, quantity=quantity, fee=fee) if opens else sold(
-            count, price=price, quantity=quantity, fee=fee
-        )
+        trade = Trade(fill["price"], fill["quantity"], fill["commission"])
+        count = bought(count, trade, terms) if fill["intent"] == "open" else sold(count, trade)
         found.append((fill, count))
     return found
 
 
-def bought(before: Count, terms: ExitTerms, *, price: int, quantity: int, fee: int) -> Count:
+def bought(before: Count, trade: Trade, terms: ExitTerms) -> Count:
     """After a buy: levels follow the average price of what is held, risk = held at the stop + what was sold before."""
-    amount = money.notional(price, quantity)
-    held, cost_open = before.held + quantity, before.cost_open + amount
+    amount = money.notional(trade.price, trade.quantity)
+    held, cost_open = before.held + trade.quantity, before.cost_open + amount
     target, stop = terms.levels(cost_open, held)
     sold_before = before.bought - before.held
     kept_risk = money.share(before.risk, sold_before, before.bought) if before.bought else 0
     return replace(
         before,
-        bought=before.bought + quantity,
+        bought=before.bought + trade.quantity,
         held=held,
         cost=before.cost + amount,
-        fees=before.fees + fee,
+        fees=before.fees + trade.fee,
         cost_open=cost_open,
-        fees_open=before.fees_open + fee,
+        fees_open=before.fees_open + trade.fee,
         target=target,
         stop=stop,
         risk=kept_risk + max(0, cost_open - money.notional(stop, held)),
     )
 
 
-def sold(before: Count, *, price: int, quantity: int, fee: int) -> Count:
-    """After a sale, or a settlement at `price` without a fee: the contracts take their share of cost and entry fees."""
-    cost = money.share(before.cost_open, quantity, before.held)
-    entry_fees = money.share(before.fees_open, quantity, before.held)
-    proceeds = money.notional(price, quantity)
+def sold(before: Count, trade: Trade) -> Count:
+    """After a sale, or a settlement without a fee: what leaves takes its share of the cost and the entry fees along."""
+    cost = money.share(before.cost_open, trade.quantity, before.held)
+    entry_fees = money.share(before.fees_open, trade.quantity, before.held)
+    proceeds = money.notional(trade.price, trade.quantity)
     return replace(
         before,
-        held=before.held - quantity,
+        held=before.held - trade.quantity,
         proceeds=before.proceeds + proceeds,
-        fees=before.fees + fee,
+        fees=before.fees + trade.fee,
         cost_open=before.cost_open - cost,
         fees_open=before.fees_open - entry_fees,
-        realized_net=before.realized_net + proceeds - cost - entry_fees - fee,
+        realized_net=before.realized_net + proceeds - cost - entry_fees - trade.fee,
     )

@@ -31,7 +31,7 @@ def _bodies(directory: DataDirectory, progress: Progress | None) -> Iterator[Bod
     last = max((one.last_lsn for one in segments(Disk(), directory.journal)), default=0) if progress else 0
     for body in read(Disk(), directory.journal):
         yield body
-        if progress is not None and body.lsn % 256 == 0:
+        if progress is not None and (body.lsn % 256 == 0 or body.lsn == last):
             progress(body.lsn, last)
 
 

@@ -8,29 +8,19 @@ from state.portfolio import Portfolio
 from state.record import Record
 
 
-class Summary:
-    """Hears every record of a run. Test signals are counted apart and never in the money."""
+class _Counts:
+    """What happened to the signals of one kind: the tests, or all others."""
 
     def __init__(self) -> None:
-        self.records = 0
-        self.facts = 0
         self.alerts: Counter[str] = Counter()
         self.signals: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.exits: Counter[str] = Counter()
         self.fills = 0
-        self.looks: Counter[str] = Counter()
         self.wins = 0
-        self.tests = 0
 
-    def hear(self, record: Record) -> None:
-        """Count what one record holds."""
-        self.records += 1
-        self.facts += len(record.facts)
-        for fact in record.facts:
-            self._count(fact)
-
-    def _count(self, fact: f.AnyFact) -> None:
+    def count(self, fact: f.AnyFact) -> None:
+        """Count what one fact says."""
         match fact:
             case f.AlertLogged():
                 self.alerts[fact.status] += 1
@@ -47,31 +37,66 @@ class Summary:
                 self.fills += 1
             case f.OutcomeRecorded(outcome=outcome):
                 self.exits[outcome.reasons[0]] += 1
-                self.tests += outcome.is_test
-                self.wins += outcome.net > 0 and not outcome.is_test
-            case f.Alerted() | f.UnitFailed():
-                self.looks[fact.code] += 1
+                self.wins += outcome.net > 0
             case _:
                 pass
+
+
+class Summary:
+    """Hears every record of a run. Test signals are counted apart, and are never in the money."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.facts = 0
+        self.looks: Counter[str] = Counter()
+        self._real = _Counts()
+        self._test = _Counts()
+        self._test_signals: set[str] = set()
+
+    def hear(self, record: Record) -> None:
+        """Count what one record holds."""
+        self.records += 1
+        self.facts += len(record.facts)
+        for fact in record.facts:
+            if isinstance(fact, f.SignalCreated) and fact.signal.is_test:
+                self._test_signals.add(fact.signal.id)
+            if isinstance(fact, f.Alerted | f.UnitFailed):
+                self.looks[fact.code] += 1
+            (self._test if self._of_test(fact) else self._real).count(fact)
+
+    def _of_test(self, fact: f.AnyFact) -> bool:
+        match fact:
+            case f.AlertLogged():
+                return fact.is_test
+            case f.OrderFilled(fill=fill):
+                return fill.is_test
+            case f.OutcomeRecorded(outcome=outcome):
+                return outcome.is_test
+            case f.SignalApproved() | f.SignalDecided() | f.SignalRefused() | f.SignalFailed():
+                return fact.signal_id in self._test_signals
+            case _:
+                return False
 
     def figures(self, portfolio: Portfolio, *, chain: str) -> dict[str, Any]:
         """The run in plain values, money in micro-dollars; `chain` is the journal's digest after its last record."""
         ledger = portfolio.ledgers["paper"]
         value = portfolio.book.value("paper")
+        real, test = self._real, self._test
         return {
             "market": portfolio.market.source,
             "records": self.records,
             "facts": self.facts,
             "chain": chain,
-            "alerts": dict(sorted(self.alerts.items())),
-            "signals": dict(sorted(self.signals.items())),
-            "refusals": dict(sorted(self.refusals.items())),
-            "exits": dict(sorted(self.exits.items())),
-            "fills": self.fills,
+            "alerts": dict(sorted(real.alerts.items())),
+            "signals": dict(sorted(real.signals.items())),
+            "refusals": dict(sorted(real.refusals.items())),
+            "exits": dict(sorted(real.exits.items())),
+            "fills": real.fills,
             "look_at": dict(sorted(self.looks.items())),
-            "trades_closed": sum(self.exits.values()) - self.tests,
-            "trades_won": self.wins,
-            "test_trades": self.tests,
+            "trades_closed": sum(real.exits.values()),
+            "trades_won": real.wins,
+            "test_alerts": sum(test.alerts.values()),
+            "test_trades": sum(test.exits.values()),
             "positions_open": ledger.live,
             "cash_start": ledger.cash_start,
             "cash": ledger.cash,

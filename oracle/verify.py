@@ -16,7 +16,7 @@ from state.record import decode
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """How far a verification came: records read, records judged again, and those another code version decided."""
+    """How far a verification came: records read, judged again, decided by another code version; facts found equal."""
 
     records: int
     judged: int
@@ -49,10 +49,10 @@ class Verifier:
         if isinstance(record.input, ConfigAdopted):
             self._settings = self._settings_of(record.input.body)
         self._records += 1
-        self._facts += len(record.facts)
         if self._any_version or body.code_version == self._code_version:
             self._judged += 1
             compare(body, record.input, recorded=record.facts, decided=decide(portfolio, record.input, self._settings))
+            self._facts += len(record.facts)
         else:
             for fact in record.facts:
                 apply(portfolio, fact)

@@ -1,7 +1,5 @@
 """What ends by itself: entries that time out or drift away, and finished nouns that leave memory once a day."""
 
-from datetime import date
-
 from rules.settings import Settings
 from state.facts import AnyFact, MarketRetired, NounsRetired, OrderCancelAsked
 from state.money import BASIS_POINTS
@@ -46,15 +44,7 @@ def retire(portfolio: Portfolio) -> tuple[AnyFact, ...]:
         one.id for one in portfolio.positions.values() if one.closed_at is not None and one.closed_at < before
     )
     facts: list[AnyFact] = [NounsRetired(today, signals, orders, positions, before)]
-    unsettled = _oldest_expiry(portfolio, today)
-    if any(one.expiry < unsettled for one in portfolio.market.contracts):
-        keep = portfolio.book.held()
-        facts.append(MarketRetired(unsettled, keep))
+    if any(one.expiry < today for one in portfolio.market.contracts):
+        keep = tuple(one.contract.occ for one in portfolio.live_positions())
+        facts.append(MarketRetired(today, keep))
     return tuple(facts)
-
-
-def _oldest_expiry(portfolio: Portfolio, today: date) -> date:
-    """Today, or the day on which the oldest position still waiting to settle expired: its print is kept."""
-    calendar = portfolio.sessions
-    instants = (portfolio.instants_of(one.contract)[0] for one in portfolio.live_positions())
-    return min((today, *(calendar.day_of(expires_at) for expires_at in instants)))

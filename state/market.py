@@ -188,7 +188,7 @@ class MarketView:
         return {name: int(self._columns[name][row]) for name in ("iv", "delta", "gamma", "theta", "vega", "rho")}
 
     def retire(self, before: date, keep: tuple[str, ...]) -> None:
-        """Drop contracts that expired before a date and nobody holds, and settlements of earlier dates."""
+        """Drop contracts that expired before a date and nobody holds, and the prints nobody waits for any more."""
         kept = [row for row, one in enumerate(self.contracts) if one.expiry >= before or one.occ in keep]
         columns = {name: column[kept] for name, column in self._columns.items()}
         survivors = [self.contracts[row] for row in kept]
@@ -197,7 +197,12 @@ class MarketView:
             self._list(one)
         for name, column in columns.items():
             self._columns[name][: len(kept)] = column
-        self.settlements = {key: one for key, one in self.settlements.items() if key[1] >= before}
+        waiting = [one for one in self.contracts if one.expiry < before]
+        self.settlements = {
+            key: one
+            for key, one in self.settlements.items()
+            if key[1] >= before or any(key[0] == late.underlying and key[1] <= late.expiry for late in waiting)
+        }
 
     def _list(self, contract: Contract) -> None:
         row = len(self.contracts)

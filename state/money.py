@@ -25,6 +25,8 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 """A setting that counts something: contracts, days, seconds."""
 
 _DIGITS_MAX = 24
+_WHOLE_DIGITS_MAX = 12
+_DECIMALS = 6
 
 
 def parse(text: str) -> Micros:
@@ -38,8 +40,10 @@ def parse(text: str) -> Micros:
         amount = Decimal(text)
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a number of dollars") from None
-    if not amount.is_finite() or abs(amount) >= 10**12:
+    if not amount.is_finite() or (amount and amount.adjusted() >= _WHOLE_DIGITS_MAX):
         raise ValueError(f"{text!r} is not a usable number of dollars")
+    if amount and amount.adjusted() < -_DECIMALS:
+        raise ValueError(f"{text!r} has more than six decimals")
     scaled = amount * MICROS_PER_USD
     whole = int(scaled)
     if whole != scaled:

@@ -296,7 +296,9 @@ def reading(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise BadUsage(f"there is no database {path}; `oracle rebuild` makes it from the journal")
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    # Without its log nobody has the database open; read as what cannot change, it leaves no files of SQLite's behind.
+    quiet = "" if Path(f"{path}-wal").exists() else "&immutable=1"
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro{quiet}", uri=True, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
         application, version = (

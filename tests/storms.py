@@ -9,7 +9,7 @@ import random
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -136,10 +136,10 @@ def settings_of(body: bytes) -> Settings:
     return msgspec.json.decode(body, type=Settings)
 
 
-def fields_of(words: str, at: int) -> dict[str, object]:
+def fields_of(words: str, at: int) -> dict[str, Any]:
     """The body of an alert that is written `symbol=SPY is_test=true`, with the second it was sent."""
-    fields: dict[str, object] = dict(word.split("=") for word in words.split())
-    numbers = {"price": float(str(fields["price"]))} if "price" in fields else {}
+    fields: dict[str, Any] = dict(word.split("=") for word in words.split())
+    numbers = {"price": float(fields["price"])} if "price" in fields else {}
     flags = {"is_test": True} if "is_test" in fields else {}
     return {**fields, **numbers, **flags, "timestamp": at // 10**9}
 
@@ -354,6 +354,7 @@ class Storm:
                 if not hurried and self.rng.random() < 0.1:
                     journal.mark()
         self.promised = journal.commit()
+        assert keeping.digest(loop.portfolio) == self.course.digests[-1], "a restarted process ended elsewhere"
 
     def _took(self, loop: Loop, record: Record) -> None:
         """A record was decided, and is not durable yet."""

@@ -214,7 +214,7 @@ def test_the_simple_strike_is_the_next_one_out_of_the_money(direction: str, occ:
     assert contracts_chosen(market, direction=direction) == occ
 
 
-OTHERS: list[tuple[str, tuple[str, ...], dict[str, Any], str]] = [
+OTHERS = [
     ("no chain", ("SPY 595.42",), {}, "market_data_unavailable"),
     ("only this week", ("SPY 595.42", "SPY260213C00596000 3.43 3.47"), {}, "contract_not_listed"),
     ("far away", ("SPY 595.42", "SPY260220C00626000 3.43 3.47"), {}, "contract_not_listed"),

@@ -20,7 +20,7 @@ from oracle.directory import DataDirectory
 from oracle.stored import rebuild_directory, verify_directory
 from state.disk import Disk
 from state.frames import GENESIS, Run, chained
-from state.journal import Journal, read, segments
+from state.journal import Journal, Limits, read, segments
 from tests.storms import bytes_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +51,13 @@ def _whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[byte
     shutil.rmtree(out)
 
 
+@pytest.fixture(name="out")
+def _out(tmp_path: Path) -> Iterator[Path]:
+    """A place for a data directory, whose reserved space is given back."""
+    yield tmp_path / "run"
+    shutil.rmtree(tmp_path / "run")
+
+
 def killed(out: Path, *, lines: int, pause_s: float) -> str:
     """Kill a backtest a moment after it told so many lines; what it told."""
     process = begin(out)
@@ -63,11 +70,10 @@ def killed(out: Path, *, lines: int, pause_s: float) -> str:
 
 
 @pytest.mark.parametrize("seed", range(KILLS))
-def test_a_killed_backtest_leaves_a_clean_beginning(whole: tuple[list[bytes], int], seed: int, tmp_path: Path) -> None:
+def test_a_killed_backtest_leaves_a_clean_beginning(whole: tuple[list[bytes], int], seed: int, out: Path) -> None:
     """Its records are the first ones of the run nobody killed; they verify, and the database is made of them again."""
     bodies, length = whole
     rng = random.Random(seed)
-    out = tmp_path / "run"
     told = killed(out, lines=rng.randint(1, length), pause_s=rng.random() * DRAW_MS_MAX / 1_000)
     assert told.startswith("2026-02-12"), told
 
@@ -77,7 +83,8 @@ def test_a_killed_backtest_leaves_a_clean_beginning(whole: tuple[list[bytes], in
     assert (verified["records"], verified["judged"]) == (len(found), len(found))
     assert asyncio.run(rebuild_directory(out))["records"] == len(found)
 
-    journal = Journal.open(Disk(), DataDirectory(out).journal, run=Run(bytes(16), "v1", "host"))
+    limits = Limits(segment_bytes=2**20)
+    journal = Journal.open(Disk(), DataDirectory(out).journal, run=Run(bytes(16), "v1", "host"), limits=limits)
     journal.close()
     chain = GENESIS
     for body in found:
@@ -87,13 +94,29 @@ def test_a_killed_backtest_leaves_a_clean_beginning(whole: tuple[list[bytes], in
     assert bodies_in(out) == found
 
 
-def test_a_killed_run_answers_through_its_commands(tmp_path: Path) -> None:
-    """`oracle verify` and `oracle rebuild` end with 0 on what a killed process left."""
-    out = tmp_path / "run"
+def asked(command: str, out: Path) -> subprocess.CompletedProcess[str]:
+    """What a command answers about a data directory."""
+    words = [sys.executable, str(ROOT / "cli.py"), command, "--data", str(out), "--json"]
+    return subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_a_killed_run_answers_through_its_commands(out: Path) -> None:
+    """`oracle verify` and `oracle rebuild` end with 0 on what a killed process left, and with 3 once a bit has flipped."""
     killed(out, lines=20, pause_s=0)
-    records = len(bodies_in(out))
+    found = bodies_in(out)
     for command in ("verify", "rebuild"):
-        asked = [sys.executable, str(ROOT / "cli.py"), command, "--data", str(out), "--json"]
-        answer = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, check=False)
+        answer = asked(command, out)
         assert answer.returncode == 0, answer.stderr
-        assert json.loads(answer.stdout)["records"] == records
+        assert json.loads(answer.stdout)["records"] == len(found)
+
+    (segment,) = DataDirectory(out).journal.glob("*.seg")
+    place = segment.read_bytes().index(found[2]) + len(found[2]) // 2
+    with segment.open("r+b") as file:
+        file.seek(place)
+        flipped = file.read(1)[0] ^ 1
+        file.seek(place)
+        file.write(bytes([flipped]))
+    for command in ("verify", "rebuild"):
+        answer = asked(command, out)
+        assert answer.returncode == 3, answer.stderr
+        assert segment.name in answer.stderr

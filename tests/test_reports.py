@@ -74,7 +74,7 @@ def test_one_fill_is_one_record() -> None:
     assert (signal.phase, signal.position_id) == (SignalPhase.EXECUTED, "pos-000001")
 
 
-def test_a_partial_entry_bases_levels_and_risk_on_the_average() -> None:
+def test_a_partial_entry_puts_levels_and_risk_on_the_average() -> None:
     """Four at 3.40 and five at 3.49: the average is 3.45, and so are target, stop and risk."""
     stage = ordered(FEES)
     first = stage.report(
@@ -153,7 +153,7 @@ def test_a_second_signal_adds_to_an_open_position() -> None:
     assert [one.position_id for one in stage.of(SignalExecuted)] == [first.id] * 2
 
 
-def test_adding_after_a_partial_exit_bases_levels_on_what_is_held() -> None:
+def test_adding_after_a_partial_exit_puts_levels_on_what_is_held() -> None:
     """Nine at 4.00, eight sold, one more at 2.00: the two left cost 3.00 each, so they leave at 1.50 and 4.50."""
     settings = replace(
         TRACE, sizing=replace(TRACE.sizing, base_contracts=9), orders=OrderSettings(drift_pct_max=10_000)

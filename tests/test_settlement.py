@@ -129,7 +129,7 @@ def test_a_print_seen_once_is_kept_until_it_settled() -> None:
     stage.tick("15:00:00", f"{SPY_CALL} - 0.01")
     stage.day = "2026-02-23"
     stage.tick("09:30:00", "SPY 590.00", settlements=(printed(stage, "SPY", "600.00"),))
-    assert stage.last(MarketRetired).before.isoformat() == FRIDAY
+    assert stage.last(MarketRetired).keep == (SPY_CALL,)
     assert stage.of(PositionSettled) == []
     stage.tick("09:30:01")
     assert stage.last(PositionSettled).intrinsic == usd("4.00")

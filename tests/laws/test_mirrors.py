@@ -6,11 +6,7 @@ from pathlib import Path
 
 from tests.laws.tree import PACKAGES, ROOT, Plant, Source, imported, obeyed, sources
 
-MIRRORS = {
-    # One act, cut into files by size: its tests ask the act as a whole.
-    "state/applying.py": "test_portfolio.py",
-    "state/keeping.py": "test_portfolio.py",
-}
+MIRRORS: dict[str, str] = {}
 """Modules whose tests stand in a file of another name, each with its reason. Keep it short."""
 
 

@@ -1,0 +1,60 @@
+"""Whole runs for tests that ask as a user does: the bundled demo once per process, and small days written as text."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from oracle import backtest
+from tests.conftest import ROOT
+from tests.tapes import new_york, tape
+
+DAY = "2026-02-13"
+CALL, PUT = "SPY260220C00596000", "SPY260220P00595000"
+SECOND = 1_000_000_000
+_WORDS = {name: value for name, value in os.environ.items() if name not in ("ORACLE_DATA", "COLUMNS")}
+
+
+def oracle(*words: str | Path, cwd: Path | None = None, text: bool = True) -> Any:
+    """The real command in a process of its own, finished: its exit code, output and errors."""
+    command = [sys.executable, "-m", "cli", *map(str, words)]
+    environment = {**_WORDS, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    return subprocess.run(command, cwd=cwd or ROOT, env=environment, capture_output=True, text=text, check=False)
+
+
+@cache
+def demo() -> tuple[str, Path]:
+    """(what `oracle demo` prints, the data directory it kept); whoever would change the directory copies it first."""
+    data = Path(mkdtemp(prefix="oracle-demo-")) / "run"
+    done = oracle("demo", "--out", data)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout, data
+
+
+def trade(tmp_path: Path, market: str, alerts: str, *, config: str = "") -> Path:
+    """The data directory of a backtest of one day; `market` is a tape as text, `alerts` lines of a time and a body.
+
+    10:30:00 {"symbol": "SPY", "direction": "long", "timeframe": "5m"}
+    11:00:00 close all going to lunch
+    """
+    lines = [_alert(*line.split(maxsplit=1)) for line in map(str.strip, alerts.splitlines()) if line]
+    (tmp_path / "alerts.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    (tmp_path / "config.toml").write_text(config, "utf-8")
+    out = tmp_path / "run"
+    job = backtest.Job(tape(tmp_path, DAY, market), tmp_path / "alerts.jsonl", out, tmp_path / "config.toml")
+    asyncio.run(backtest.run(job))
+    return out
+
+
+def _alert(clock: str, said: str) -> dict[str, Any]:
+    day, _, time = clock.rpartition("T")
+    at = new_york(day or DAY, time) // SECOND
+    if said.startswith("close "):
+        _, target, *words = said.split(maxsplit=2)
+        return {"at": at, "close": target, "reason": "".join(words)}
+    return {"at": at, "source": "desk", "body": json.loads(said)}

@@ -1,0 +1,55 @@
+"""The data directory: made once, for its owner only, and asked for by name when it is missing."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from oracle.directory import DataDirectory, default_directory
+from state.errors import BadUsage
+
+
+def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:
+    """With its parents, and also where an empty directory was left open to everybody."""
+    for root in (tmp_path / "a" / "b", tmp_path / "open"):
+        if root.name == "open":
+            root.mkdir(mode=0o755)
+        DataDirectory(root).make()
+        assert stat.S_IMODE(root.stat().st_mode) == 0o700
+
+
+def test_a_directory_that_holds_something_is_refused(tmp_path: Path) -> None:
+    """A run never mixes with another."""
+    (tmp_path / "note").write_text("mine", "utf-8")
+    with pytest.raises(BadUsage, match="is not empty: name a new directory"):
+        DataDirectory(tmp_path).make()
+    assert [one.name for one in tmp_path.iterdir()] == ["note"]
+
+
+def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
+    """The message says what the system said."""
+    (tmp_path / "file").write_text("", "utf-8")
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(BadUsage, match="cannot be used as a data directory"):
+            DataDirectory(root).make()
+
+
+def test_what_is_asked_must_be_there(tmp_path: Path) -> None:
+    """First the journal, then the tables that are made from it, each with its remedy."""
+    directory = DataDirectory(tmp_path)
+    with pytest.raises(BadUsage, match="holds no journal: give --data"):
+        directory.must_have_database()
+    directory.journal.mkdir()
+    directory.must_exist()
+    with pytest.raises(BadUsage, match="`oracle rebuild --data"):
+        directory.must_have_database()
+    directory.database.write_bytes(b"")
+    directory.must_have_database()
+
+
+def test_the_default_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ORACLE_DATA`, else `data` where one stands."""
+    monkeypatch.setenv("ORACLE_DATA", "/somewhere/else")
+    assert default_directory() == Path("/somewhere/else")
+    monkeypatch.delenv("ORACLE_DATA")
+    assert default_directory() == Path("data")

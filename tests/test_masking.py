@@ -1,0 +1,150 @@
+"""Secrets never reach the journal: masked by key at any depth, in damaged bodies and in texts inside texts."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oracle.masking import MASK, UNREADABLE_BYTES_MAX, mask
+from state.inputs import AlertReceived
+from state.record import Record, decode, encode
+
+HUSH = "hush-8f2a"
+
+SECRET_KEYS = (
+    *(
+        "secret",
+        "SECRET",
+        "webhook_secret",
+        "clientSecret",
+        "token",
+        "webhook_token",
+        "accessToken",
+        "password",
+        "passwd",
+    ),
+    *(
+        "passphrase",
+        "passcode",
+        "pwd",
+        "api_key",
+        "api-key",
+        "apiKey",
+        "X-API-Key",
+        "private_key",
+        "access-key",
+        "auth",
+    ),
+    *("Authorization", "hmac", "X-Webhook-Signature", "credentials", "key", "pin"),
+)
+OPEN_KEYS = ("symbol", "author", "authority", "keyword", "monkey", "spin", "pinbar", "price", "direction")
+
+PLAIN = st.text(st.characters(categories=("Lu", "Ll", "Nd")), max_size=8)
+LEAVES = st.none() | st.booleans() | st.integers() | PLAIN
+BODIES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(SECRET_KEYS + OPEN_KEYS), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+def test_a_secret_is_masked_whatever_its_value(key: str) -> None:
+    """Text, number, list or object: all of it goes."""
+    for value in (HUSH, 77, [HUSH], {"a": HUSH}, None):
+        assert json.loads(mask(json.dumps({key: value, "symbol": "SPY"}))) == {key: MASK, "symbol": "SPY"}
+
+
+@pytest.mark.parametrize("key", OPEN_KEYS)
+def test_what_only_resembles_a_secret_stays(key: str) -> None:
+    """A word inside another word is not taken for it."""
+    assert json.loads(mask(json.dumps({key: "as sent"}))) == {key: "as sent"}
+
+
+@given(BODIES)
+def test_nothing_but_secrets_changes(body: Any) -> None:
+    """At any depth: the same tree, with a mask under every secret key."""
+
+    def expected(tree: Any) -> Any:
+        if isinstance(tree, dict):
+            return {key: MASK if key in SECRET_KEYS else expected(value) for key, value in tree.items()}
+        return [expected(one) for one in tree] if isinstance(tree, list) else tree
+
+    assert json.loads(mask(json.dumps(body))) == expected(body)
+
+
+@pytest.mark.parametrize("number", ["1.0", "1e5", "690.100", "-0", "1" * 400, "NaN", "1E+2"])
+def test_numbers_keep_their_text(number: str) -> None:
+    """What a number says exactly is decided when it is read, not when it is journaled."""
+    assert mask(f'{{"price": {number}}}') == f'{{"price": {number}}}'
+    assert str(json.loads(mask('{"p": 0.1}'), parse_float=Decimal)["p"]) == "0.1"
+
+
+def test_order_and_repeated_keys_stay() -> None:
+    """The reading of an alert may depend on both, and each of the repeated secrets is masked."""
+    assert mask('{"b": 1, "a": 2, "b": 3}') == '{"b": 1, "a": 2, "b": 3}'
+    assert HUSH not in mask(f'{{"secret": "{HUSH}", "secret": "{HUSH}"}}')
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"symbol": "SPY", "secret": "{HUSH}", ',
+        f'{{"secret": "{HUSH}',
+        f"{{'token': '{HUSH}'",
+        f"secret={HUSH}&symbol=SPY",
+        f"SPY buy, Secret: {HUSH}; now",
+        f"Authorization: Bearer {HUSH}.abc",
+        f"api-key = {HUSH}",
+        f"key={HUSH}",
+        f'payload={{"passphrase":"{HUSH}"',
+        f'{{\\"secret\\": \\"{HUSH}\\"',
+        json.dumps(f'{{"secret": "{HUSH}"}}'),
+        json.dumps({"message": f'{{"secret": "{HUSH}"}}'}),
+        json.dumps([f"token: {HUSH}"]),
+        json.dumps({"a": json.dumps({"b": f"pin = {HUSH}"})}),
+    ],
+)
+def test_a_secret_in_a_text_is_masked(body: str) -> None:
+    """Damaged JSON, forms, headers, and JSON inside a text: the value is gone, the rest can still be read."""
+    masked = mask(body)
+    assert HUSH not in masked
+    assert MASK in masked
+
+
+@pytest.mark.parametrize("body", ["SPY, 5 - Buy signal", "key level 690", "a tokenless text", "{{ticker}} buy"])
+def test_a_text_without_a_secret_stays(body: str) -> None:
+    """Nothing that is not followed by `:` or `=` is taken for a secret."""
+    assert mask(body) == body
+
+
+def test_a_damaged_body_reads_as_it_did() -> None:
+    """The mask takes over the quotes, so that what the rules can mend they still can."""
+    assert mask('{"symbol": "SPY", "secret": "x y", "price": 1,}') == '{"symbol": "SPY", "secret": "***", "price": 1,}'
+
+
+def test_a_text_is_cut_in_whole_letters() -> None:
+    """At most 32 KB of a body that is no JSON are kept, and never half a letter."""
+    kept = mask("é" * UNREADABLE_BYTES_MAX)
+    assert kept == "é" * (UNREADABLE_BYTES_MAX // 2)
+
+
+@pytest.mark.parametrize("body", ['{"x": "\\ud800"}', '"\\udfff"', "\ud800", '{"secret": "\\ud800"}', '{"\\udc00": 1}'])
+def test_what_comes_back_can_be_journaled(body: str) -> None:
+    """Half a surrogate pair, legal in JSON text, does not break the encoding of the record."""
+    told = AlertReceived(mask(body), "webhook")
+    assert decode(encode(Record(told, ())), 1).input == told
+
+
+@given(
+    st.text(max_size=60) | st.lists(st.sampled_from([*"\\\"'{}:=[], ", "secret", "x", "key"]), max_size=30).map("".join)
+)
+def test_any_text_can_be_masked(body: str) -> None:
+    """No text raises, what comes back is UTF-8, and masking once is enough."""
+    once = mask(body)
+    assert once.encode().decode() == mask(once)

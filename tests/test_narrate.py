@@ -1,0 +1,106 @@
+"""What a run says to people: one line per fact that means something, with times of New York and exact money."""
+
+import pytest
+
+from oracle import narrate
+from state import facts as f
+from state.alert import FieldError
+from state.signal import Verdict
+from tests.stage import instant
+from tests.trades import traded
+
+SUMMER = instant("2026-07-01", "10:30:02")
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [(None, "-"), (0, "$0.00"), (3_470_000, "$3.47"), (-135_400_000, "-$135.40"), (1_425_600_000, "$1,425.60"),
+     (5_205_000, "$5.205"), (-1, "-$0.000001")],
+)  # fmt: skip
+def test_money_shows_every_digit_that_counts(amount: int | None, shown: str) -> None:
+    """Two decimals at least, and none that is not zero is hidden."""
+    assert narrate.usd(amount) == shown
+
+
+def test_times_are_those_of_new_york() -> None:
+    """In winter and in summer."""
+    assert narrate.clock(instant("2026-02-13", "10:30:02")) == "2026-02-13 10:30:02"
+    assert narrate.clock(SUMMER) == "2026-07-01 10:30:02"
+
+
+@pytest.mark.parametrize(("bp", "shown"), [(5_175, "+51.75 %"), (-4_636, "-46.36 %"), (0, "+0.00 %"), (1, "+0.01 %")])
+def test_percents_have_a_sign_and_two_decimals(bp: int, shown: str) -> None:
+    """Basis points as people write them."""
+    assert narrate.percent(bp) == shown
+
+
+@pytest.mark.parametrize(
+    ("verdict", "shown"),
+    [
+        (Verdict("exposure", None, 3_240_000_000, 10_000_000_000, 6_760_000_000, "usd"),
+         "$3,240.00 against $10,000.00, margin $6,760.00"),
+        (Verdict("age", "signal_stale", 5_400, 1_800, -3_600, "s"),
+         "5400 s against 1800 s, margin -3600 s: the signal is too old to act on"),
+        (Verdict("queued_drift", None, 150, 200, 50, "bp"), "1.50 % against 2.00 %, margin 0.50 %"),
+        (Verdict("size", None, 3, 1, 2, "count"), "3 against 1, margin 2"),
+        (Verdict("contract", "contract_not_listed", 700_000_000, unit="usd", note="wanted strike"),
+         "$700.00 wanted strike: no listed contract fits"),
+        (Verdict("daily_entries", None, note="no limit"), "no limit"),
+        (Verdict("already_held", "duplicate_position"), "the contract is held already"),
+    ],
+)  # fmt: skip
+def test_a_verdict_shows_value_threshold_and_margin(verdict: Verdict, shown: str) -> None:
+    """In the unit it was judged in, with the reason in words when it refused."""
+    assert narrate.verdict(verdict) == shown
+
+
+@pytest.mark.parametrize(
+    ("fact", "shown"),
+    [
+        (f.SignalQueued("sig-000001", SUMMER, "queued_market_closed"), "sig-000001 waits until 2026-07-01 10:30:02: "),
+        (f.SignalRetryScheduled("sig-000001", SUMMER, "quote_stale", ()), "sig-000001 is tried again at 2026-07-01"),
+        (f.SignalFailed("sig-000001", "order_timeout"), "sig-000001 failed, order_timeout: the entry order found"),
+        (f.OrderEnded("ord-000001", 2, "cancel", "order_timeout"), "ord-000001 ended, order_timeout: "),
+        (f.CloseAsked("pos-000001", "manual", "enough"), "pos-000001 is to be closed, manual: enough"),
+        (f.CloseAsked("pos-000001", "exit_alert", ""), "pos-000001 is to be closed, exit_alert: "),
+        (f.PositionSettled("pos-000001", 748_400_000, 0, 8_400_000),
+         "pos-000001 settled at $748.40, worth $8.40 a share"),
+        (f.Alerted("exit_waiting", "ord-000001"), "LOOK at ord-000001, exit_waiting: an exit order waits"),
+        (f.UnitFailed("sig-000001", "processing_failed", "ZeroDivisionError"),
+         "LOOK at sig-000001, processing_failed: a rule raised ZeroDivisionError"),
+        (f.AlertLogged("evt-000001", "ignored", "exit_alert"), "evt-000001 ignored, exit_alert: "),
+        (f.AlertLogged("evt-000001", "invalid_payload", "missing_symbol",
+                       errors=(FieldError("symbol", "missing_symbol", "add it"),)),
+         "evt-000001 refused, missing_symbol: symbol: add it"),
+    ],
+)  # fmt: skip
+def test_a_fact_is_said_in_words(fact: f.AnyFact, shown: str) -> None:
+    """What happened, to what, and why."""
+    said = narrate.sentence(fact)
+    assert said is not None
+    assert said.startswith(shown)
+
+
+@pytest.mark.parametrize("fact", [f.OrderSubmitted("ord-000001", 1), f.PositionClosed("pos-000001", ("manual",))])
+def test_what_goes_without_saying_is_not_said(fact: f.AnyFact) -> None:
+    """An acknowledgement means nothing to people, and a close is told with its outcome."""
+    assert narrate.sentence(fact) is None
+
+
+def test_a_day_reads_as_a_story(tmp_path) -> None:
+    """The lines of a whole run, in their order."""
+    told: list[str] = []
+    traded(tmp_path, heard=lambda record, _: told.extend(narrate.lines(record.facts)))
+    story = "\n".join(told)
+    for line in (
+        "evt-000001 accepted as sig-000001: SPY long 5m",
+        "sig-000001 approved: 1 x SPY260220C00596000 at mid $3.45",
+        "evt-000002 duplicate of sig-000001, duplicate_content: ",
+        "ord-000001 filled 1 at $3.47, bid $3.43 ask $3.47, fee $0.70",
+        "pos-000001 leaves, profit_target: the mark reached the profit target, mark $5.32",
+        "ord-000003 sell 1 x SPY260220C00596000 at the market (profit_target)",
+        "pos-000001 closed: net $179.60, +51.75 %, +1.04 R",
+        "pos-000002 is to be closed, manual: enough",
+    ):
+        assert line in story
+        story = story[story.index(line) :]
