@@ -1,4 +1,4 @@
-"""What every fill model and profile comes to on two recorded days, as one table: results, and cycles per second.
+"""What every fill model and profile comes to on two recorded days, as one table: results, and cycles per second of CPU.
 
 Run `python benchmarks/real_days.py DATA` from the root of the repository, or set ORACLE_TEST_DATA: the directory of the
 recorded market files. Days, alerts and configuration are those of `tests/days.py`; a cycle includes observing, pricing,
@@ -25,7 +25,7 @@ from tests.days import MODELS, PROFILES, Bench, Run
 
 COLUMNS = (
     *("model", "profile", "signals", "refused", "trades", "won", "gross", "commission", "net", "open", "equity"),
-    *("drawdown", "records", "cycles", "cycles/s"),
+    *("drawdown", "records", "cycles", "cycles/CPU s"),
 )
 
 
@@ -71,7 +71,9 @@ def row(run: Run, seconds: float) -> list[str]:
 
 def main() -> None:
     """Run all pairs and print the table."""
-    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("ORACLE_TEST_DATA", "../shared/data")
+    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("ORACLE_TEST_DATA")
+    if given is None:
+        sys.exit("name the directory of the recorded market files, or set ORACLE_TEST_DATA")
     table = Table(title="GOOG 2015-12-23 and 24, recorded minutes")
     for name in COLUMNS:
         table.add_column(name, overflow="fold")
@@ -79,9 +81,9 @@ def main() -> None:
         bench = Bench(Path(given), Path(directory))
         for profile in PROFILES:
             for model in MODELS:
-                begun = time.perf_counter()
+                begun = time.process_time()
                 run = bench.run(model, profile)
-                table.add_row(*row(run, time.perf_counter() - begun))
+                table.add_row(*row(run, time.process_time() - begun))
     Console(width=220).print(table)
 
 

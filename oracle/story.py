@@ -10,6 +10,7 @@ from oracle.moments import Case, Moment, Rank, Row, because, ledger, of_signal, 
 from oracle.narrate import clock, usd
 from oracle.recount import Count, recount
 from oracle.told_positions import holds, live, own, scored
+from state.reason import words
 
 
 def tell(case: Case) -> list[str]:
@@ -44,7 +45,7 @@ def headline(case: Case, row: Row) -> str:
             return "; ".join(_positions_now(case))
 
 
-def __positions_now(case: Case) -> list[str]:
+def _positions_now(case: Case) -> list[str]:
     return [*map(scored, case.outcomes), *(holds(one) for one in case.positions if live(one))]
 
 

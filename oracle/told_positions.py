@@ -1,5 +1,4 @@
-"""The part of a story in which positions open and end: every figure is counted again from fills, and held against what
-was recorded."""
+"""The part of a story in which positions open and end, each figure counted again and held against the recorded one."""
 
 from collections.abc import Iterator
 

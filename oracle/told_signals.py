@@ -70,7 +70,7 @@ def _judged(signal: Row, verdicts: list[Row]) -> Iterator[Moment]:
     at = [asked[0]["seen_at"] for asked in rounds]
     if signal["decided_at"] is not None and signal["decided_at"] not in at:
         rounds, at = [*rounds, []], [*at, signal["decided_at"]]
-    for instant, asked, following in zip(at, rounds, [*at[1:], signal["next_at"]], strict=True):
+    for instant, asked, following in zip(at, rounds, [*at, signal["next_at"]][1:], strict=True):
         if instant == signal["decided_at"]:
             yield Moment(instant, Rank.JUDGED, *_decision(signal, asked))
         else:

@@ -1,8 +1,10 @@
 """Whole runs for tests that ask as a user does: the bundled demo once per process, and small days written as text."""
 
 import asyncio
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -30,7 +32,9 @@ def oracle(*words: str | Path, cwd: Path | None = None, text: bool = True) -> An
 @cache
 def demo() -> tuple[str, Path]:
     """(what `oracle demo` prints, the data directory it kept); whoever would change the directory copies it first."""
-    data = Path(mkdtemp(prefix="oracle-demo-")) / "run"
+    kept = mkdtemp(prefix="oracle-demo-")
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
+    data = Path(kept) / "run"
     done = oracle("demo", "--out", data)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout, data
@@ -49,6 +53,14 @@ def trade(tmp_path: Path, market: str, alerts: str, *, config: str = "") -> Path
     job = backtest.Job(tape(tmp_path, DAY, market), tmp_path / "alerts.jsonl", out, tmp_path / "config.toml")
     asyncio.run(backtest.run(job))
     return out
+
+
+def missing(lines: str, told: dict[str, Any]) -> list[str]:
+    """The lines that do not stand in an explanation, in their order; and every figure in it that was recorded otherwise."""
+    whole = [told["headline"], *(line.removeprefix(f"{DAY} ") for line in told["story"])]
+    left = iter(whole)
+    absent = [line for line in lines.strip("\n").splitlines() if line not in left]
+    return absent + [line for line in whole if "BUT RECORDED" in line]
 
 
 def _alert(clock: str, said: str) -> dict[str, Any]:

@@ -106,6 +106,14 @@ def test_an_entry_in_flight_holds_its_slot_until_it_ends() -> None:
     assert code(judged(stage, "10:31:02", QQQ, timeframe="15m")) is None
 
 
+def test_an_entry_in_flight_counts_in_its_symbol() -> None:
+    """A second signal for the symbol meets the unfilled entry, one for another symbol does not."""
+    stage = Stage(DAY, limited(positions_per_symbol_max=1))
+    judged(stage, "10:30:00")
+    assert verdict(judged(stage, "10:30:00", QQQ), "symbol_positions").value == 0
+    assert code(judged(stage, "10:30:00", timeframe="1h")) == "max_positions_per_symbol_exceeded"
+
+
 # -- the day --------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle import config
@@ -134,6 +134,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Tape:
     return Tape(tape(tmp_path_factory.mktemp("tape"), DAY, MARKET))
 
 
+@settings(max_examples=25)
 @given(stops=st.lists(st.integers(0, 1_200), max_size=12))
 def test_the_pieces_make_the_whole(market: Tape, stops: list[int]) -> None:
     """Walked in steps, as a daemon waits for its clock, the same records come as in one go."""
