@@ -29,9 +29,7 @@ def due(portfolio: Portfolio, settings: Settings) -> tuple[str, ...]:
     if trading is None:
         return ()
     mark, fresh = book.column("mark"), book.column("mark_at") >= now - settings.gates.quote_age_s_max * SECOND
-    # A quote without a bid values a position, but no price exit is judged on it: nobody would buy, and in recorded
-    # data a bid is often missing for a minute only.
-    priced = fresh & book.has_bid(portfolio.market) & ((mark <= book.column("stop")) | (mark >= book.column("target")))
+    priced = fresh & ((mark <= book.column("stop")) | (mark >= book.column("target")))
     timed = (book.column("dte_exit_at") <= now) | (book.column("hold_until") <= now)
     wanted = priced | timed | (book.column("asked") != 0)
     rows = (wanted & trading & book.alive & (book.column("closing") == 0)).nonzero()[0]
@@ -52,9 +50,7 @@ def reasons_of(portfolio: Portfolio, position: Position, settings: Settings) -> 
     """Every exit reason that holds, the deciding one first: asked, stop, profit, days to expiry, hold."""
     now = portfolio.now
     mark, mark_at = portfolio.book.mark_of(position.id)
-    quote = portfolio.market.quote(position.contract.occ)
-    sellable = quote is not None and quote.bid > 0
-    fresh = sellable and mark_at >= now - settings.gates.quote_age_s_max * SECOND
+    fresh = mark_at >= now - settings.gates.quote_age_s_max * SECOND
     dte_exit_at = position.terms.dte_exit_at
     held = (
         (position.close_asked, position.close_asked is not None),

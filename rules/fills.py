@@ -43,10 +43,10 @@ class FillSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def model_price(quote: Quote, side: Side, settings: FillSettings) -> int | None:
     """The price per share a model gives before tick rounding; None when the quote cannot be traded on.
 
-    A quote without an ask or with bid above ask fills nothing, and nobody buys where there is no bid.
+    A quote without a bid, without an ask or with the bid above the ask fills nothing.
     """
     mid, ask, bid = quote.mark, quote.ask, quote.bid
-    if mid is None or ask is None or (side is Side.SELL and bid <= 0):
+    if mid is None or ask is None:
         return None
     buying = side is Side.BUY
     match settings.model:

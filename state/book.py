@@ -90,22 +90,14 @@ class Book:
             self._drop(position.id)
 
     def mark_all(self, view: MarketView) -> None:
-        """Mark every row whose quote gives a mark; the others keep their last mark and its instant."""
+        """Mark every row whose quote has both sides; the others keep their last mark, but never above a lone ask."""
         if self.ids:
             self._mark_rows(np.arange(len(self.ids)), view)
 
     def mark_of(self, position_id: str) -> tuple[int, int]:
-        """(mark in micro-dollars, the instant of the quote it came from: 0 when never marked)."""
+        """(mark in micro-dollars, the instant of the two-sided quote it came from: 0 when it came from none)."""
         row = self.row_of[position_id]
         return int(self._columns["mark"][row]), int(self._columns["mark_at"][row])
-
-    def has_bid(self, view: MarketView) -> Mask:
-        """Which rows' newest quote has a bid: without one nothing can be sold."""
-        rows = self.column("market_row")
-        known = rows >= 0
-        bids = np.zeros_like(rows)
-        bids[known] = view.column("bid")[rows[known]]
-        return bids > 0
 
     def set_mark(self, position_id: str, marked: tuple[int, int]) -> None:
         """Put back a mark and its instant from a snapshot."""
@@ -137,6 +129,12 @@ class Book:
         mark, marked, at = view.marks(market_rows)
         self._columns["mark"][rows[marked]] = mark[marked]
         self._columns["mark_at"][rows[marked]] = at[marked]
+        # Whatever a position was worth, with no bid and an ask it is worth no more than that ask. This values it; a
+        # price exit is judged on both sides only, so the mark counts as none.
+        ask, alone = view.asks_alone(market_rows)
+        capped = alone & (ask < self._columns["mark"][rows])
+        self._columns["mark"][rows[capped]] = ask[capped]
+        self._columns["mark_at"][rows[capped]] = 0
 
     def _drop(self, position_id: str) -> None:
         row = self.row_of.pop(position_id)

@@ -37,6 +37,7 @@ _CONTENT_HEAD = struct.Struct("<qHB")
 _NUMBER = struct.Struct("<Q")
 _MARK_BIT: Final = 0x8000_0000
 _BODY_BYTES_MAX: Final = _BODY_HEAD.size + 255 + PAYLOAD_BYTES_MAX
+_ZEROS: Final = bytes(64 * 1024)
 _NONZERO = re.compile(rb"[^\0]")
 
 
@@ -226,10 +227,19 @@ def scan_segment(name: str, raw: bytes, *, last: bool) -> Scan:
         if frame.mark is None:
             lsn, chain = lsn + 1, chained(chain, frame.body)
         synced_lsn, sealed, offset = frame.synced_lsn, frame.mark is Mark.SEAL, frame.end
-    torn_bytes = len(raw[offset:].rstrip(b"\0"))
+    torn_bytes = _used(raw, offset) - offset
     scan = Scan(name, raw, header, offset, lsn, chain, sealed, torn_bytes)
     _judge(scan, last=last, seed=seed)
     return scan
+
+
+def _used(raw: bytes, offset: int) -> int:
+    """Where the zeros begin that fill a segment to its end; not before `offset`."""
+    end = len(raw)
+    # An open segment is mostly zeros: they are compared a block at a time.
+    while end - offset >= len(_ZEROS) and raw[end - len(_ZEROS) : end] == _ZEROS:
+        end -= len(_ZEROS)
+    return offset + len(raw[offset:end].rstrip(b"\0"))
 
 
 def _follows(frame: _Frame, lsn: int, synced_lsn: int) -> bool:

@@ -84,7 +84,7 @@ class MarketColumns(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """One option quote as a rule sees it. A missing bid is 0; a missing ask is None and gives no mark."""
+    """One option quote as a rule sees it. A missing bid is 0, a missing ask is None; neither gives a mark."""
 
     contract: Contract
     at: int
@@ -95,8 +95,8 @@ class Quote(msgspec.Struct, frozen=True):
 
     @property
     def mark(self) -> int | None:
-        """The mid when 0 <= bid <= ask and ask > 0, else None."""
-        if self.ask is None or self.ask <= 0 or self.bid > self.ask:
+        """The mid when 0 < bid <= ask, else None: without a bid, without an ask or crossed it values nothing."""
+        if self.ask is None or not 0 < self.bid <= self.ask:
             return None
         return (self.bid + self.ask) // 2
 
@@ -177,8 +177,13 @@ class MarketView:
         """(mark, has a mark, quote instant) for rows of the table, by the rule of `Quote.mark`."""
         bid, ask = self._columns["bid"][rows], self._columns["ask"][rows]
         at = self._columns["at"][rows]
-        marked = ((self._columns["flags"][rows] & ASK_PRESENT) != 0) & (ask > 0) & (bid <= ask) & (at > 0)
-        return (bid + ask) // 2, marked, at
+        asked = (self._columns["flags"][rows] & ASK_PRESENT) != 0
+        return (bid + ask) // 2, asked & (bid > 0) & (bid <= ask), at
+
+    def asks_alone(self, rows: Ints) -> tuple[Ints, Mask]:
+        """(ask, nobody bids) for rows of the table: a contract is worth no more than it is offered at."""
+        asked = (self._columns["flags"][rows] & ASK_PRESENT) != 0
+        return self._columns["ask"][rows], asked & (self._columns["bid"][rows] == 0)
 
     def greeks(self, occ: str) -> dict[str, int] | None:
         """IV and greeks of a contract in the integer units of `UNIT`, or None when they are unknown."""

@@ -68,14 +68,19 @@ def test_marks_follow_quotes_that_give_one() -> None:
         assert book.mark_of("pos-000001") == (usd("3.78"), at)
 
 
-def test_a_book_knows_where_nobody_bids() -> None:
-    """Row by row, from the newest quotes; without a row in the market there is no bid."""
+def test_a_lone_ask_bounds_a_mark_and_counts_as_none() -> None:
+    """Without a bid the last mark stands, but never above the ask, and then comes from no two-sided quote."""
     stage = Stage(DAY, TRACE)
     stage.buy("10:30:00")
-    stage.buy("10:31:00", "QQQ 600.50", "QQQ260220C00601000 1.99 2.01")
-    stage.tick("11:00:00", f"{SPY_CALL} - 0.05")
-    assert stage.portfolio.book.has_bid(stage.portfolio.market).tolist() == [False, True]
-    assert filled(2)[0].has_bid(MarketView()).tolist() == [False, False]
+    book, at = stage.portfolio.book, instant(DAY, "11:00:00")
+    stage.tick("11:00:00", f"{SPY_CALL} 3.76 3.80")
+    stage.tick("11:01:00", f"{SPY_CALL} - 4.00")
+    assert book.mark_of("pos-000001") == (usd("3.78"), at)
+    stage.tick("11:02:00", f"{SPY_CALL} - 0.05")
+    assert book.mark_of("pos-000001") == (usd("0.05"), 0)
+    stage.tick("11:03:00", f"{SPY_CALL} 3.70 -")
+    assert book.mark_of("pos-000001") == (usd("0.05"), 0)
+    assert stage.portfolio.positions["pos-000001"].phase == "open"
 
 
 def test_a_ledger_is_summed_over_its_own_live_rows() -> None:

@@ -111,6 +111,14 @@ def test_every_reason_that_holds_is_recorded_in_order() -> None:
     assert stage.last(OrderCreated).order.reason == "manual"
 
 
+def test_a_price_without_a_bid_is_no_reason() -> None:
+    """Asked to close while nobody bids: the mark of half the ask lies under the stop, but only the ask is a reason."""
+    stage = holding()
+    stage.ask_close("11:00:00")
+    stage.tick("11:00:00", f"{SPY_CALL} - 0.01")
+    assert reasons(stage) == [("manual",)]
+
+
 # -- time -----------------------------------------------------------------------------------------------------------
 
 

@@ -87,13 +87,6 @@ def test_a_quote_without_a_mark_fills_nothing(bid: str, ask: str | None, model: 
         assert fills.model_price(quote(bid, ask), side, FillSettings(model=model)) is None
 
 
-def test_nobody_buys_where_there_is_no_bid() -> None:
-    """With a bid of nothing a purchase can fill, a sale cannot."""
-    seen = quote("0", "0.05")
-    assert fills.model_price(seen, Side.SELL, FREE) is None
-    assert fills.model_price(seen, Side.BUY, FREE) == usd("0.025")
-
-
 LIMITS = [("3.50", "3.54", True), ("3.50", "3.5401", False), ("3.60", "3.64", False)]
 
 

@@ -27,18 +27,18 @@ def quoted(bid: int, ask: int | None) -> Quote:
     return Quote(parse(SPY_CALL), 1, bid, ask, None, None)
 
 
-MARKS = [("3.43", "3.47", "3.45"), ("0", "0.05", "0.025"), ("3.47", "3.47", "3.47"), ("0.01", "0.010001", "0.01")]
+MARKS = [("3.43", "3.47", "3.45"), ("3.47", "3.47", "3.47"), ("0.01", "0.010001", "0.01")]
 
 
 @pytest.mark.parametrize(("bid", "ask", "mark"), MARKS)
 def test_a_mark_is_the_mid(bid: str, ask: str, mark: str) -> None:
-    """A missing bid counts as nothing, a locked market marks at its price, halves are rounded down."""
+    """A locked market marks at its price, halves are rounded down."""
     assert quoted(usd(bid), usd(ask)).mark == usd(mark)
 
 
-@pytest.mark.parametrize(("bid", "ask"), [(10, None), (10, 9), (0, 0)])
-def test_no_mark_without_an_ask_or_in_a_crossed_market(bid: int, ask: int | None) -> None:
-    """A missing ask, a bid above the ask, or nothing on both sides."""
+@pytest.mark.parametrize(("bid", "ask"), [(10, None), (10, 9), (0, 0), (0, 10)])
+def test_no_mark_without_both_sides_or_in_a_crossed_market(bid: int, ask: int | None) -> None:
+    """A missing ask, a bid above the ask, a missing bid, or nothing on both sides."""
     assert quoted(bid, ask).mark is None
 
 

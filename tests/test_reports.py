@@ -260,6 +260,15 @@ def test_a_report_counts_once() -> None:
         assert (stage.portfolio.positions, stage.portfolio.ledgers["paper"].cash) == before
 
 
+def test_a_repeated_fill_of_a_working_order_is_booked_once() -> None:
+    """Idempotent by order and number, also while the order still works."""
+    stage = ordered()
+    said = BrokerReported("ord-000001", 1, ReportKind.FILLED, quantity=4, price=usd("3.45"), quote_at=1)
+    assert len(stage.take(said, at=stage.portfolio.now)) == 3
+    assert stage.take(said, at=stage.portfolio.now) == ()
+    assert stage.portfolio.positions["pos-000001"].quantity == 4
+
+
 def test_an_acknowledgement_overtaken_by_a_fill_is_counted() -> None:
     """Fill first, acknowledgement second, fill third: nothing is lost, and the acknowledgement moves nothing."""
     stage = ordered()
