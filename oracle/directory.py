@@ -1,6 +1,5 @@
 """What stands where in a data directory: the journal, which is the truth, and the database, which can be made again."""
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -44,8 +43,3 @@ class DataDirectory(msgspec.Struct, frozen=True):
         self.must_exist()
         if not self.database.is_file():
             raise BadUsage(f"{self.database} is missing: `oracle rebuild --data {self.root}` makes it from the journal")
-
-
-def default_directory() -> Path:
-    """The data directory commands use when none is named: `ORACLE_DATA`, else `./data`."""
-    return Path(os.environ.get("ORACLE_DATA", "data"))

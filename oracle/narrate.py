@@ -7,10 +7,8 @@ from state import facts as f
 from state import money
 from state.facts import AnyFact
 from state.reason import words
-from state.signal import Verdict
 
 _NEW_YORK = ZoneInfo("America/New_York")
-_DEFAULT_UNITS = {"count": "", "s": " s"}
 
 
 def clock(instant: int) -> str:
@@ -28,26 +26,6 @@ def usd(amount: int | None) -> str:
 def percent(basis_points: int) -> str:
     """Basis points as percent with two decimals."""
     return f"{basis_points / 100:+.2f} %"
-
-
-def verdict(one: Verdict) -> str:
-    """A gate's verdict with value, threshold and margin, e.g. `exposure: $3,240 of $10,000, margin $6,760`."""
-    if one.value is None or one.threshold is None:
-        shown = one.note if one.value is None else f"{_amount(one.value, one.unit)} {one.note}".strip()
-    else:
-        margin = _amount(one.margin or 0, one.unit)
-        shown = f"{_amount(one.value, one.unit)} against {_amount(one.threshold, one.unit)}, margin {margin}"
-    return shown if one.passed else f"{shown}: {words(one.code)}" if shown else words(one.code)
-
-
-def _amount(value: int, unit: str) -> str:
-    match unit:
-        case "usd":
-            return usd(value)
-        case "bp":
-            return f"{value / 100:.2f} %"
-        case _:
-            return f"{value}{_DEFAULT_UNITS.get(unit, ' ' + unit)}"
 
 
 def lines(facts: tuple[AnyFact, ...]) -> list[str]:
@@ -83,6 +61,9 @@ def sentence(fact: AnyFact) -> str | None:
             return f"{fact.order_id} ended, {fact.reason}: {words(fact.reason)}"
         case f.PositionOpened(position=one):
             return f"{one.id} opened, target {usd(one.target)} stop {usd(one.stop)}"
+        case f.PositionIncreased():
+            grown = f"by {fact.quantity}, target {usd(fact.target)} stop {usd(fact.stop)}"
+            return f"{fact.position_id} grows {grown}"
         case f.ExitChosen():
             return f"{fact.position_id} leaves, {fact.reasons[0]}: {words(fact.reasons[0])}, mark {usd(fact.mark)}"
         case f.CloseAsked():

@@ -87,7 +87,8 @@ def _from_fills(outcome: Row, count: Count, settled: int) -> list[str]:
 def holds(position: Row) -> str:
     """What a live position holds."""
     told = f"{position['id']} is {position['phase']}: holds {position['quantity_open']} of {position['quantity']}"
-    asked = f", to be closed{because(position['close_asked'])}" if position["close_asked"] else ""
+    words = f" ({position['close_words']})" if position["close_words"] else ""
+    asked = f", to be closed{because(position['close_asked'])}{words}" if position["close_asked"] else ""
     return f"{told} x {position['occ']}{asked}"
 
 

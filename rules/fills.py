@@ -1,14 +1,16 @@
 """How an order fills against an observation: the whole paper broker, as a pure function without memory."""
 
 from enum import StrEnum
+from itertools import chain
 
 import msgspec
 
 from rules.ticks import TickRules
+from state.effects import CancelOrder, Effect, PlaceOrder, Reply, outstanding
 from state.inputs import BrokerReported, ReportKind
 from state.market import Quote
 from state.money import BASIS_POINTS, Count, Pct, Usd
-from state.order import Order, OrderPhase, Side
+from state.order import Order, Side
 from state.portfolio import Portfolio
 
 SECOND = 1_000_000_000
@@ -77,12 +79,21 @@ def fill_price(order: Order, quote: Quote, settings: FillSettings, ticks: TickRu
     return price
 
 
-def fillable_quantity(order: Order, quote: Quote, settings: FillSettings) -> int:
-    """Contracts that fill on one observation: the displayed size bounds them where the feed shows sizes."""
+def fillable_quantity(order: Order, quote: Quote, settings: FillSettings, *, taken: int = 0) -> int:
+    """Contracts that fill on one observation: where the feed shows sizes, what is displayed and not yet taken."""
     displayed = quote.ask_size if order.side is Side.BUY else quote.bid_size
     if not settings.respect_size or displayed is None:
         return order.quantity_left
-    return min(order.quantity_left, displayed)
+    return max(0, min(order.quantity_left, displayed - taken))
+
+
+def _taken(portfolio: Portfolio, order: Order, quote: Quote) -> int:
+    """Contracts that other orders of the same side have taken of a quote's displayed size."""
+    return sum(
+        one.last_fill_quantity
+        for one in portfolio.orders.values()
+        if one.last_fill_quote_at == quote.at and one.contract == order.contract and one.side is order.side
+    )
 
 
 def observes(order: Order, quote: Quote, *, now: int, settings: FillSettings) -> bool:
@@ -94,29 +105,36 @@ def observes(order: Order, quote: Quote, *, now: int, settings: FillSettings) ->
     )
 
 
-def report_of(portfolio: Portfolio, order: Order, settings: FillSettings, ticks: TickRules) -> BrokerReported | None:
-    """What the paper broker has to say about one working order now, or None.
+def answer(portfolio: Portfolio, effect: Effect) -> BrokerReported | None:
+    """The paper broker's answer to what it is asked: an order is acknowledged while it lasts, a cancel confirmed."""
+    match effect:
+        case PlaceOrder(order=order):
+            late = portfolio.now >= order.expires_at
+            kind = ReportKind.EXPIRED if late else ReportKind.ACCEPTED
+            return BrokerReported(order.id, order.reports + 1, kind)
+        case CancelOrder(order_id=order_id):
+            order = portfolio.orders[order_id]
+            return BrokerReported(order.id, order.reports + 1, ReportKind.CANCELLED, reason=order.end_reason)
+        case Reply():
+            return None
 
-    An order is acknowledged first, then fills, is cancelled when that was asked, and expires with its session.
-    """
-    number = order.reports + 1
-    if order.phase is OrderPhase.CANCEL_REQUESTED:
-        return BrokerReported(order.id, number, ReportKind.CANCELLED, reason=order.end_reason)
+
+def trade(portfolio: Portfolio, order: Order, settings: FillSettings, ticks: TickRules) -> BrokerReported | None:
+    """What becomes of an acknowledged order now: it expires with its session, fills on an observation, or waits."""
     if portfolio.now >= order.expires_at:
-        return BrokerReported(order.id, number, ReportKind.EXPIRED, reason="end_of_day")
-    if order.phase is OrderPhase.PENDING_EXECUTION:
-        return BrokerReported(order.id, number, ReportKind.ACCEPTED)
+        return BrokerReported(order.id, order.reports + 1, ReportKind.EXPIRED)
     quote = portfolio.market.quote(order.contract.occ)
     if quote is None or not portfolio.sessions.tradable(order.contract, portfolio.now):
         return None
     if not observes(order, quote, now=portfolio.now, settings=settings):
         return None
-    price, quantity = fill_price(order, quote, settings, ticks), fillable_quantity(order, quote, settings)
+    price = fill_price(order, quote, settings, ticks)
+    quantity = fillable_quantity(order, quote, settings, taken=_taken(portfolio, order, quote))
     if price is None or quantity <= 0:
         return None
     return BrokerReported(
         order.id,
-        number,
+        order.reports + 1,
         ReportKind.FILLED,
         quantity=quantity,
         price=price,
@@ -128,9 +146,12 @@ def report_of(portfolio: Portfolio, order: Order, settings: FillSettings, ticks:
 
 
 def next_report(portfolio: Portfolio, settings: FillSettings, ticks: TickRules) -> BrokerReported | None:
-    """The paper broker's next report, by order of creation; None when it has nothing left to say at this instant."""
-    for order_id in portfolio.working:
-        report = report_of(portfolio, portfolio.orders[order_id], settings, ticks)
-        if report is not None:
-            return report
-    return None
+    """The paper broker's next report, or None when it has nothing left to say at this instant.
+
+    What it is still owed an answer to comes first, by the same function that tells so after a recovery; then every
+    working order in the order of creation.
+    """
+    working = portfolio.working_orders()
+    answers = (answer(portfolio, effect) for effect in outstanding(working))
+    trades = (trade(portfolio, order, settings, ticks) for order in working)
+    return next((report for report in chain(answers, trades) if report is not None), None)

@@ -186,6 +186,7 @@ def _order_filled(portfolio: Portfolio, fact: f.OrderFilled) -> None:
         quantity_filled=filled,
         reports=fact.number,
         last_fill_quote_at=fill.quote_at,
+        last_fill_quantity=fill.quantity,
     )
     portfolio.count(fill.id)
     if order.intent is Intent.OPEN and order.quantity_filled == 0:
@@ -272,7 +273,7 @@ def _position_reduced(portfolio: Portfolio, fact: f.PositionReduced) -> None:
 def _close_asked(portfolio: Portfolio, fact: f.CloseAsked) -> None:
     position = _live(portfolio, fact.position_id)
     portfolio.asked[position.id] = None
-    _keep(portfolio, replace(position, close_asked=fact.reason))
+    _keep(portfolio, replace(position, close_asked=fact.reason, close_words=fact.words))
 
 
 def _exit_chosen(portfolio: Portfolio, fact: f.ExitChosen) -> None:

@@ -130,6 +130,7 @@ class Order(msgspec.Struct, frozen=True):
     quantity_filled: int = 0
     reports: int = 0
     last_fill_quote_at: int = 0
+    last_fill_quantity: int = 0
     ended_at: int | None = None
     end_reason: str | None = None
 

@@ -106,6 +106,7 @@ class Position(msgspec.Struct, frozen=True):
     exit_order_id: str | None = None
     exit_reasons: tuple[str, ...] = ()
     close_asked: str | None = None
+    close_words: str = ""
     settled_at: int | None = None
     settlement_price: int | None = None
     closed_at: int | None = None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from oracle.directory import DataDirectory, default_directory
+from oracle.directory import DataDirectory
 from state.errors import BadUsage
 
 
@@ -45,11 +45,3 @@ def test_what_is_asked_must_be_there(tmp_path: Path) -> None:
         directory.must_have_database()
     directory.database.write_bytes(b"")
     directory.must_have_database()
-
-
-def test_the_default_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`ORACLE_DATA`, else `data` where one stands."""
-    monkeypatch.setenv("ORACLE_DATA", "/somewhere/else")
-    assert default_directory() == Path("/somewhere/else")
-    monkeypatch.delenv("ORACLE_DATA")
-    assert default_directory() == Path("data")

@@ -259,7 +259,11 @@ def test_a_contract_that_stopped_trading_is_refused() -> None:
 # -- quote, size, duplicates ----------------------------------------------------------------------------------------
 
 
-QUOTES = [(f"{SPY_CALL} 3.43 -", "quote_stale"), (f"{SPY_CALL} 3.50 3.47", "quote_stale"), (f"{SPY_CALL} - 0.05", "quote_stale")]
+QUOTES = [
+    (f"{SPY_CALL} 3.43 -", "quote_stale"),
+    (f"{SPY_CALL} 3.50 3.47", "quote_stale"),
+    (f"{SPY_CALL} - 0.05", "quote_stale"),
+]
 
 
 @pytest.mark.produces("quote_stale")

@@ -5,7 +5,6 @@ import pytest
 from oracle import narrate
 from state import facts as f
 from state.alert import FieldError
-from state.signal import Verdict
 from tests.stage import instant
 from tests.trades import traded
 
@@ -32,26 +31,6 @@ def test_times_are_those_of_new_york() -> None:
 def test_percents_have_a_sign_and_two_decimals(bp: int, shown: str) -> None:
     """Basis points as people write them."""
     assert narrate.percent(bp) == shown
-
-
-@pytest.mark.parametrize(
-    ("verdict", "shown"),
-    [
-        (Verdict("exposure", None, 3_240_000_000, 10_000_000_000, 6_760_000_000, "usd"),
-         "$3,240.00 against $10,000.00, margin $6,760.00"),
-        (Verdict("age", "signal_stale", 5_400, 1_800, -3_600, "s"),
-         "5400 s against 1800 s, margin -3600 s: the signal is too old to act on"),
-        (Verdict("queued_drift", None, 150, 200, 50, "bp"), "1.50 % against 2.00 %, margin 0.50 %"),
-        (Verdict("size", None, 3, 1, 2, "count"), "3 against 1, margin 2"),
-        (Verdict("contract", "contract_not_listed", 700_000_000, unit="usd", note="wanted strike"),
-         "$700.00 wanted strike: no listed contract fits"),
-        (Verdict("daily_entries", None, note="no limit"), "no limit"),
-        (Verdict("already_held", "duplicate_position"), "the contract is held already"),
-    ],
-)  # fmt: skip
-def test_a_verdict_shows_value_threshold_and_margin(verdict: Verdict, shown: str) -> None:
-    """In the unit it was judged in, with the reason in words when it refused."""
-    assert narrate.verdict(verdict) == shown
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from rules import entry, exits, fills, gates
-from rules.fills import FillModel, FillSettings
-from rules.gates import GateLimits
-from rules.orders import OrderSettings
-from rules.settings import IntakeSettings, SessionSettings, Settings
-from rules.sizing import SizingLimits, SizingMode
-from rules.strikes import StrikeLimits
+from rules.settings import Settings
 from state import keeping, money
 from state.contract import Contract
 from state.errors import LawBroken
@@ -31,7 +26,7 @@ from state.market import Quote, SettlementPrint
 from state.order import ORDER_LIFE, Order, OrderTrigger
 from state.portfolio import Portfolio
 from tests.stage import SECOND
-from tests.world import SPOTS, STARTS, USD, Seen, Sizes, World
+from tests.world import SETTINGS, SPOTS, STARTS, USD, Seen, Sizes, World
 
 JUNK = ("", "{", "[]", '{"symbol": "SPY"}', '{"ping": 1, "event": "ping"}', '{"symbol": "SPY", "direction": "up?"}')
 TRIGGERS = {
@@ -42,45 +37,6 @@ TRIGGERS = {
     ReportKind.FAILED: OrderTrigger.FAIL,
 }
 
-SETTINGS = st.builds(
-    Settings,
-    intake=st.builds(
-        IntakeSettings, exit_alerts=st.sampled_from(["ignore", "close"]), duplicate_window_s=st.sampled_from([60, 0])
-    ),
-    session=st.builds(
-        SessionSettings,
-        closed_market_mode=st.sampled_from(["queue", "decision_only", "reject"]),
-        allow_premarket=st.booleans(),
-    ),
-    gates=st.builds(
-        GateLimits,
-        open_positions_max=st.sampled_from([5, 30, 2]),
-        positions_per_symbol_max=st.sampled_from([3, 1, 30]),
-        exposure_usd_max=st.sampled_from([10_000 * USD, 10**6 * USD, 3_000 * USD]),
-        exposure_pct_max=st.sampled_from([2_000, 20_000, 20_000]),
-        daily_loss_usd_max=st.sampled_from([1_000 * USD, 150 * USD, 10**6 * USD]),
-        daily_entries_max=st.sampled_from([0, 0, 2]),
-    ),
-    strikes=st.builds(StrikeLimits, snap_unlisted=st.booleans()),
-    sizing=st.builds(
-        SizingLimits,
-        mode=st.sampled_from(SizingMode),
-        base_contracts=st.sampled_from([7, 3, 1]),
-        equity_pct=st.sampled_from([1_000, 5_000]),
-        contracts_max=st.sampled_from([7, 200]),
-    ),
-    orders=st.builds(
-        OrderSettings, add_to_position=st.booleans(), limit_offset_usd=st.sampled_from([50_000, USD, USD, 0])
-    ),
-    fills=st.builds(
-        FillSettings,
-        model=st.sampled_from([FillModel.SPREAD_FRACTION, FillModel.MID, FillModel.ADVERSE_PCT]),
-        latency_s=st.sampled_from([1, 0, 5]),
-        respect_size=st.sampled_from([True, True, True, False]),
-        round_to_tick=st.booleans(),
-        commission_per_contract_usd=st.sampled_from([700_000, 0, 333_333]),
-    ),
-)
 SIZES = st.sampled_from([None, (1, 2), (2, 2), (2, 3), (3, 3), (1, 3), (0, 2), (2, 0), (20, 20)])
 WAITS = st.sampled_from([2, 0, 1, 5, 30, 61, 301, 3_600])
 PICK = st.integers(0, 40)

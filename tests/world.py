@@ -5,11 +5,17 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
+from hypothesis import strategies as st
 
 from oracle.loop import Loop
 from oracle.verify import Verifier
 from rules import fills
-from rules.settings import Settings
+from rules.fills import FillModel, FillSettings
+from rules.gates import GateLimits
+from rules.orders import OrderSettings
+from rules.settings import IntakeSettings, SessionSettings, Settings
+from rules.sizing import SizingLimits, SizingMode
+from rules.strikes import StrikeLimits
 from state import keeping
 from state.applying import apply
 from state.calendar import Phase
@@ -32,6 +38,47 @@ SPOTS = {"SPY": 595_420_000, "AAPL": 150_200_000, "SPX": 6_001_370_000}
 STRIKES = {"SPY": (590, 596, 600), "AAPL": (145, 150, 155), "SPX": (5_950, 6_000, 6_050)}
 ROOTS = {"SPY": ("SPY",), "AAPL": ("AAPL",), "SPX": ("SPX", "SPXW")}
 PREMIUMS = {"SPY": 3_450_000, "AAPL": 2_350_001, "SPX": 6_700_003}
+SETTINGS = st.builds(
+    Settings,
+    intake=st.builds(
+        IntakeSettings, exit_alerts=st.sampled_from(["ignore", "close"]), duplicate_window_s=st.sampled_from([60, 0])
+    ),
+    session=st.builds(
+        SessionSettings,
+        closed_market_mode=st.sampled_from(["queue", "decision_only", "reject"]),
+        allow_premarket=st.booleans(),
+    ),
+    gates=st.builds(
+        GateLimits,
+        open_positions_max=st.sampled_from([5, 30, 2]),
+        positions_per_symbol_max=st.sampled_from([3, 1, 30]),
+        exposure_usd_max=st.sampled_from([10_000 * USD, 10**6 * USD, 3_000 * USD]),
+        exposure_pct_max=st.sampled_from([2_000, 20_000, 20_000]),
+        daily_loss_usd_max=st.sampled_from([1_000 * USD, 150 * USD, 10**6 * USD]),
+        daily_entries_max=st.sampled_from([0, 0, 2]),
+    ),
+    strikes=st.builds(StrikeLimits, snap_unlisted=st.booleans()),
+    sizing=st.builds(
+        SizingLimits,
+        mode=st.sampled_from(SizingMode),
+        base_contracts=st.sampled_from([7, 3, 1]),
+        equity_pct=st.sampled_from([1_000, 5_000]),
+        contracts_max=st.sampled_from([7, 200]),
+    ),
+    orders=st.builds(
+        OrderSettings, add_to_position=st.booleans(), limit_offset_usd=st.sampled_from([50_000, USD, USD, 0])
+    ),
+    fills=st.builds(
+        FillSettings,
+        model=st.sampled_from([FillModel.SPREAD_FRACTION, FillModel.MID, FillModel.ADVERSE_PCT]),
+        latency_s=st.sampled_from([1, 0, 5]),
+        respect_size=st.sampled_from([True, True, True, False]),
+        round_to_tick=st.booleans(),
+        commission_per_contract_usd=st.sampled_from([700_000, 0, 333_333]),
+    ),
+)
+"""Settings under which a run may stand: tight and wide limits, every fill model, odd commissions."""
+
 Sizes = tuple[int, int] | None
 
 
