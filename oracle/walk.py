@@ -11,6 +11,7 @@ from oracle.market.tape import Tape
 from oracle.observe import Observer
 from rules import due, wants
 from state.calendar import Session
+from state.facts import UnitFailed
 from state.inputs import AnyInput
 from state.portfolio import Portfolio
 from state.record import Record
@@ -61,11 +62,15 @@ class Walk:
         plan = wants.plan(self.portfolio, settings.wants, settings.profiles.entry_dte(), now=at)
         self._take(self._observer.observe(self.portfolio, plan, at), at=at)
         while (report := self._broker.next_report()) is not None:
-            self._take(report, at=at)
+            record = self._take(report, at=at)
+            if any(isinstance(fact, UnitFailed) for fact in record.facts):
+                # The broker would say the same again without end; it does so in the next cycle.
+                return
 
-    def _take(self, told: AnyInput, *, at: int) -> None:
+    def _take(self, told: AnyInput, *, at: int) -> Record:
         record = self._loop.take(told, at=at)
         self._told(record, self.portfolio.now)
+        return record
 
     def _owed(self, instant: int) -> Iterator[int]:
         """The instants of coming cycles, each asked for only after the one before it was run."""

@@ -26,6 +26,13 @@ class Unit(msgspec.Struct, frozen=True):
     otherwise: Rule = tuple
 
 
+class Stage(msgspec.Struct, frozen=True):
+    """One stage of a cycle: its name, and how its units are listed when its turn comes."""
+
+    name: str
+    units: Callable[[], Iterable[Unit]]
+
+
 def decide(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[AnyFact, ...]:
     """All facts that follow from one input the portfolio has taken in; each is applied before the next unit is asked.
 
@@ -33,32 +40,41 @@ def decide(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[An
     """
     facts: list[AnyFact] = []
     for stage in _stages(portfolio, told, settings):
-        for unit in stage():
+        for unit in _listed(stage):
             for fact in _ask(portfolio, unit, settings):
                 apply(portfolio, fact)
                 facts.append(fact)
     return tuple(facts)
 
 
-Stage = Callable[[], Iterable[Unit]]
+def _listed(stage: Stage) -> tuple[Unit, ...]:
+    """The units of a stage; one that cannot be listed is itself a unit that fails, and the other stages go on."""
+    try:
+        return tuple(stage.units())
+    except LawBroken:
+        raise
+    except Exception as failure:  # noqa: BLE001  As below: what one stage cannot do must not stop the others.
+        failed = UnitFailed(stage.name, "processing_failed", type(failure).__name__)
+        return (Unit(stage.name, lambda: (failed,)),)
 
 
 def _stages(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[Stage, ...]:
     """The stages of one input, in order. A stage lists its units only when the stages before it are done."""
     match told:
         case AlertReceived():
-            return (lambda: (_alert(portfolio, told, settings),),)
+            return (Stage("intake", lambda: (_alert(portfolio, told, settings),)),)
         case BrokerReported():
-            return (lambda: (Unit(told.order_id, lambda: reports.understand(portfolio, told, settings)),),)
+            understand = partial(reports.understand, portfolio, told, settings)
+            return (Stage("reports", lambda: (Unit(told.order_id, understand),)),)
         case OperatorAsked():
-            return (lambda: _asked(portfolio, told),)
+            return (Stage("operator", lambda: _asked(portfolio, told)),)
         case TickReached():
             return (
-                lambda: _settlements(portfolio, settings),
-                lambda: _exits(portfolio, settings),
-                lambda: _signals(portfolio, settings),
-                lambda: _orders(portfolio, settings),
-                lambda: (Unit("memory", lambda: housekeeping.retire(portfolio)),),
+                Stage("settlement", lambda: _settlements(portfolio, settings)),
+                Stage("exits", lambda: _exits(portfolio, settings)),
+                Stage("signals", lambda: _signals(portfolio, settings)),
+                Stage("orders", lambda: _orders(portfolio, settings)),
+                Stage("memory", lambda: (Unit("memory", lambda: housekeeping.retire(portfolio)),)),
             )
         case _:
             return ()

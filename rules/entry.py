@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from rules import gates, orders, sizing, strikes
+from rules import fills, gates, orders, sizing, strikes
 from rules.settings import Settings
 from state.calendar import Phase as SessionPhase
 from state.contract import Contract
@@ -18,6 +18,7 @@ from state.facts import (
     SignalReleased,
     SignalRetryScheduled,
 )
+from state.order import Side
 from state.portfolio import Portfolio
 from state.reason import REASONS
 from state.signal import Recommendation, Signal, SignalPhase, Verdict
@@ -147,7 +148,9 @@ def _recommend(portfolio: Portfolio, signal: Signal, contract: Contract, *, sett
     held = _already_held(portfolio, contract, ledger, settings=settings)
     if not fresh.passed or not held.passed:
         return Choice((fresh, held), None)
-    limit = orders.limit_price(quote.ask, contract, settings.orders, settings.ticks)
+    # The limit leaves room for what the fill model charges, or no entry would ever fill under it.
+    at_worst = max(quote.ask, fills.model_price(quote, Side.BUY, settings.fills) or 0)
+    limit = orders.limit_price(at_worst, contract, settings.orders, settings.ticks)
     commission = settings.fills.commission_per_contract_usd
     equity = portfolio.equity(ledger)
     quantity = sizing.contracts(settings.sizing, equity=equity, limit_price=limit, commission=commission)

@@ -185,5 +185,6 @@ def quote_fresh(portfolio: Portfolio, quote: Quote, limits: GateLimits) -> Verdi
 
 
 def _new_positions(portfolio: Portfolio, ledger: str) -> tuple[Order, ...]:
-    """Entries in flight that will open a position of their own."""
-    return tuple(one for one in pending_entries(portfolio, ledger) if one.position_id not in portfolio.book.row_of)
+    """One entry in flight for each position that entries in flight will open."""
+    opening = (one for one in pending_entries(portfolio, ledger) if one.position_id not in portfolio.book.row_of)
+    return tuple({one.position_id: one for one in opening}.values())

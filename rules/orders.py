@@ -15,10 +15,12 @@ SECOND = 1_000_000_000
 
 
 class OrderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Entries are limit orders at ask + `limit_offset_usd`, valid `entry_timeout_s`; exits trade at the market.
+    """How entries are limited and given up.
 
-    `drift_pct_max` cancels an entry whose mid has left the price it was decided on. With `add_to_position` a signal
-    for a contract already held adds to that position; without, it is refused.
+    An entry's limit is `limit_offset_usd` above what it would cost now, and stands `entry_timeout_s`. `drift_pct_max`
+    cancels an entry whose mid has left the price it was decided on. With `add_to_position` a signal for a contract
+    already held, or about to be, joins that position; without, it is refused. An exit that finds no fill alerts every
+    `exit_alert_after_s`.
     """
 
     limit_offset_usd: Usd = 50_000
@@ -28,9 +30,9 @@ class OrderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exit_alert_after_s: Count = 300
 
 
-def limit_price(ask: int, contract: Contract, settings: OrderSettings, ticks: TickRules) -> int:
-    """The most an entry pays per share, in micro-dollars, on the class's tick."""
-    return ticks.adverse(contract.root, ask + settings.limit_offset_usd, Side.BUY)
+def limit_price(price: int, contract: Contract, settings: OrderSettings, ticks: TickRules) -> int:
+    """The most an entry pays per share for what costs `price` now, in micro-dollars, on the class's tick."""
+    return ticks.adverse(contract.root, price + settings.limit_offset_usd, Side.BUY)
 
 
 def held_position(portfolio: Portfolio, contract: Contract, ledger: str) -> Position | None:
@@ -41,16 +43,27 @@ def held_position(portfolio: Portfolio, contract: Contract, ledger: str) -> Posi
     return None
 
 
+def _position_id(portfolio: Portfolio, contract: Contract, ledger: str) -> str:
+    """The position that contracts join: the open one, the one an entry in flight will open, or a new one."""
+    held = held_position(portfolio, contract, ledger)
+    if held is not None:
+        return held.id
+    for order in portfolio.working_orders():
+        opening = order.intent is Intent.OPEN and order.position_id not in portfolio.positions
+        if opening and order.contract == contract and order.book == ledger:
+            return order.position_id
+    return portfolio.next_id("pos")
+
+
 def to_open(portfolio: Portfolio, signal: Signal, recommendation: Recommendation, *, settings: OrderSettings) -> Order:
     """The entry order of an approved signal: a limit order to buy, for the position it opens or adds to."""
     contract = recommendation.contract
-    held = held_position(portfolio, contract, signal.book)
     number = portfolio.next_id("ord")
     return Order(
         id=number,
         client_order_id=f"oracle-{number}",
         signal_id=signal.id,
-        position_id=held.id if held is not None else portfolio.next_id("pos"),
+        position_id=_position_id(portfolio, contract, signal.book),
         book=signal.book,
         is_test=signal.is_test,
         engine=recommendation.engine,

@@ -156,6 +156,9 @@ def _sold(portfolio: Portfolio, order: Order, fill: Fill) -> tuple[AnyFact, ...]
 
 def _ended(portfolio: Portfolio, order: Order, told: BrokerReported) -> tuple[AnyFact, ...]:
     trigger, reason = _ENDINGS[told.kind]
+    if order.quantity_filled and trigger in (OrderTrigger.REJECT, OrderTrigger.FAIL):
+        # What filled is held: only the rest can be refused, which leaves the order cancelled.
+        trigger = OrderTrigger.CANCEL
     if told.kind is ReportKind.CANCELLED and order.end_reason is not None:
         reason = order.end_reason
     facts: list[AnyFact] = [OrderEnded(order.id, told.number, str(trigger), reason)]
@@ -164,6 +167,6 @@ def _ended(portfolio: Portfolio, order: Order, told: BrokerReported) -> tuple[An
             facts.append(SignalFailed(order.signal_id, reason))
         return tuple(facts)
     facts.append(PositionReopened(order.position_id, "exit_order_ended"))
-    if trigger in (OrderTrigger.REJECT, OrderTrigger.FAIL):
+    if told.kind in (ReportKind.REJECTED, ReportKind.FAILED):
         facts.append(Alerted("exit_order_failed", order.id))
     return tuple(facts)

@@ -82,6 +82,13 @@ class MarketColumns(msgspec.Struct, frozen=True, array_like=True):
     vega: bytes = b""
     rho: bytes = b""
 
+    @property
+    def newest_at(self) -> int:
+        """The latest instant at which anything in it was true; 0 when it holds nothing."""
+        quoted = np.frombuffer(self.at, "<i8")
+        newest = int(quoted.max()) if quoted.size else 0
+        return max((newest, *(one.at for one in self.spots), *(one.at for one in self.settlements)))
+
 
 class Quote(msgspec.Struct, frozen=True):
     """One option quote as a rule sees it. A missing bid is 0, a missing ask is None; neither gives a mark."""

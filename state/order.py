@@ -74,6 +74,7 @@ ORDER_LIFE = Life(
         (_T.CANCEL, _P.CANCEL_REQUESTED, _P.CANCELLED),
         # Brokers cancel on their own, at a halt for instance.
         (_T.CANCEL, _P.SUBMITTED, _P.CANCELLED),
+        (_T.CANCEL, _P.PENDING_EXECUTION, _P.CANCELLED),
         (_T.CANCEL, _P.PARTIALLY_FILLED, _P.CANCELLED),
         (_T.REJECT, _P.PENDING_EXECUTION, _P.REJECTED),
         # A rejection may follow an acknowledgement.

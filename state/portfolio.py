@@ -72,6 +72,8 @@ class Portfolio:
                 self.config = told
                 self._fund(told.cash_start)
             case TickReached(seen=seen) if seen is not None:
+                if seen.newest_at > seen_at:
+                    raise LawBroken(f"record {lsn} carries a market value from after it was seen")
                 self.market.take_in(seen)
                 self.book.mark_all(self.market)
             case _:

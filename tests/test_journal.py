@@ -352,12 +352,12 @@ def test_a_closed_journal_takes_no_more_records() -> None:
 
 
 def test_the_directory_holds_only_what_it_says() -> None:
-    """Identity, lock, spare and segments: nothing else is left behind by a clean life."""
+    """Identity, lock and segments: a clean life gives its spare back and leaves nothing else behind."""
     disk = SimDisk()
     journal = created(disk)
     extend(journal, 2)
     journal.close()
-    assert disk.names(PATH) == sorted([identity_name(1), segment_name(1), LOCK, SPARE])
+    assert disk.names(PATH) == sorted([identity_name(1), segment_name(1), LOCK])
 
 
 def test_segments_with_records_under_an_unfinished_identity_are_damage() -> None:

@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -47,6 +47,7 @@ def test_no_mark_without_both_sides_or_in_a_crossed_market(bid: int, ask: int | 
         st.tuples(st.integers(0, 50), st.none() | st.integers(0, 50), st.booleans()), min_size=1, max_size=20
     )
 )
+@example(quotes=[(0, 0, True), (0, 1, True), (2, 1, True), (1, 1, False)])
 def test_columns_mark_like_quotes(quotes: list[tuple[int, int | None, bool]]) -> None:
     """The one rule of marks, on columns as on a single quote; what was never quoted has no mark."""
     view = MarketView()
@@ -132,6 +133,8 @@ def test_retired_contracts_leave_their_neighbours_alone() -> None:
     old, kept, new = "SPY260213C00590000", "SPY260213C00596000", SPY_CALL
     stage.tick("10:30:00", f"{old} 1.00 1.02", f"{kept} 2.00 2.02", f"{new} 3.00 3.02")
     view = stage.portfolio.market
+    view.retire(date(2026, 2, 13), ())
+    assert list(view.rows) == [old, kept, new]
     for symbol, day in (("SPY", 12), ("SPY", 13), ("QQQ", 13), ("QQQ", 16)):
         said = SettlementPrint(symbol, date(2026, 2, day), opening=False, price=1, at=1)
         view.settlements[symbol, said.day, False] = said

@@ -88,9 +88,8 @@ def test_a_strike_snaps_out_of_the_money_first(
     found = strikes.snap(listed("2026-03-20", strikes_usd=available), usd(wanted), right)
     assert (found and found.strike) == (strike and strike * 1_000_000)
     puts = [replace(one, right=Right.PUT) for one in listed("2026-03-20", strikes_usd=(590, 600))]
-    snapped = strikes.snap(puts, usd("595"), Right.PUT)
-    assert snapped is not None
-    assert snapped.strike == usd("590")
+    snapped = [strikes.snap(puts, usd(spot), Right.PUT) for spot in ("595", "600", "580")]
+    assert [one and one.strike for one in snapped] == [usd("590"), usd("600"), usd("590")]
 
 
 def test_of_two_index_roots_the_one_settling_at_the_close_wins() -> None:
