@@ -154,3 +154,17 @@ def test_what_only_tells_the_world_decides_nothing() -> None:
     assert decide(stage.portfolio, ConfigAdopted(b"", "", 0), stage.settings) == ()
     with pytest.raises(LawBroken):
         decide(stage.portfolio, BrokerReported("ord-000001", 1, ReportKind.ACCEPTED), stage.settings)
+
+
+def test_a_stage_that_cannot_list_its_units_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The screen of the exits raises; the signal of the same cycle is ordered, and the facts say which stage failed."""
+
+    def broken(*_: Any) -> tuple[str, ...]:
+        raise ZeroDivisionError
+
+    stage = Stage(DAY, TRACE)
+    monkeypatch.setattr(exits, "due", broken)
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    stage.tick("10:30:00", *SPY)
+    assert stage.of(UnitFailed) == [UnitFailed("exits", "processing_failed", "ZeroDivisionError")]
+    assert len(stage.of(OrderCreated)) == 1

@@ -4,11 +4,12 @@ import pytest
 from msgspec.structs import replace
 
 from rules import orders
+from rules.fills import FillModel
 from rules.orders import OrderSettings
 from rules.ticks import TickRules
 from state.contract import parse
 from state.errors import LawBroken
-from state.facts import OrderCreated
+from state.facts import OrderCreated, OrderFilled
 from state.order import Intent, OrderPhase, Side
 from tests.stage import SPY_CALL, TRACE, Stage, instant, usd
 
@@ -71,3 +72,36 @@ def test_no_order_is_made_on_a_day_without_a_session() -> None:
     stage.tick("10:00:00")
     with pytest.raises(LawBroken):
         orders.to_close(stage.portfolio, position, "manual")
+
+
+def test_entries_in_flight_share_the_position_they_will_open() -> None:
+    """Two signals for one contract, both before any fill: one position, and one place taken."""
+    stage = Stage(DAY, TRACE)
+    market = ("SPY 595.42", f"{SPY_CALL} 3.43 3.47 4 4")
+    for timeframe in ("5m", "15m"):
+        stage.alert("10:30:00", symbol="SPY", direction="long", timeframe=timeframe)
+    stage.tick("10:30:00", *market)
+    assert [one.order.position_id for one in stage.of(OrderCreated)] == ["pos-000001"] * 2
+    stage.tick("10:30:01", *market)
+    stage.tick("10:30:02", *market)
+    assert [(one.id, one.quantity) for one in stage.portfolio.live_positions()] == [("pos-000001", 8)]
+
+
+def test_a_displayed_size_is_taken_once() -> None:
+    """Two orders see four contracts offered: the first takes them, the second waits for the next quote."""
+    stage = Stage(DAY, TRACE)
+    market = ("SPY 595.42", f"{SPY_CALL} 3.43 3.47 4 4")
+    for timeframe in ("5m", "15m"):
+        stage.alert("10:30:00", symbol="SPY", direction="long", timeframe=timeframe)
+    stage.tick("10:30:00", *market)
+    stage.tick("10:30:01", *market)
+    assert [(one.order_id, one.fill.quantity) for one in stage.of(OrderFilled)] == [("ord-000001", 4)]
+
+
+def test_a_limit_leaves_room_for_what_the_model_charges() -> None:
+    """With 20 % against the trader the limit is five cents above 3.45 x 1.2, and the entry fills."""
+    adverse = replace(TRACE, fills=replace(TRACE.fills, model=FillModel.ADVERSE_PCT, adverse_pct=2_000))
+    stage = Stage(DAY, adverse)
+    position = stage.buy("10:30:00")
+    assert stage.portfolio.orders["ord-000001"].limit_price == usd("4.19")
+    assert position.entry_price == usd("4.14")

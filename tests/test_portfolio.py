@@ -9,6 +9,7 @@ from state.calendar import Calendar
 from state.errors import LawBroken
 from state.inputs import AnyInput, CalendarAdopted, ConfigAdopted, TickReached
 from state.ledger import LEDGERS
+from state.market import MarketColumns
 from state.portfolio import Portfolio
 from tests.stage import CASH, SPY_CALL, TRACE, Stage, calendar_around, instant, usd
 
@@ -23,6 +24,16 @@ def test_inputs_come_in_their_order_and_time_never_goes_back() -> None:
         with pytest.raises(LawBroken):
             stage.portfolio.take_in(TickReached(None), lsn=number, seen_at=at)
     stage.portfolio.take_in(TickReached(None), lsn=lsn + 1, seen_at=now)
+
+
+def test_no_value_is_taken_in_before_it_was_true() -> None:
+    """A quote, a price or a print from after its tick breaks the law; one of the same instant does not."""
+    stage = Stage(DAY)
+    seen = stage.columns(instant(DAY, "10:30:00"), ["SPY 595.42", f"{SPY_CALL} 3.43 3.47"])
+    for told in (seen, replace(seen, spots=()), MarketColumns("recorded", spots=seen.spots)):
+        with pytest.raises(LawBroken, match="after it was seen"):
+            Stage(DAY).take(TickReached(told), at=instant(DAY, "10:29:59"))
+    stage.take(TickReached(seen), at=instant(DAY, "10:30:00"))
 
 
 def test_nothing_is_decided_without_a_calendar() -> None:

@@ -311,3 +311,23 @@ def test_a_report_on_an_order_that_left_memory_changes_nothing() -> None:
     stage.report("11:00:01", "ord-000002", ReportKind.FILLED, quantity=9, price=usd("4"), quote_at=2)
     apply(stage.portfolio, NounsRetired(stage.portfolio.sessions.first, (), ("ord-000001",), (), 0))
     assert stage.take(BrokerReported("ord-000001", 1, ReportKind.FILLED), at=stage.portfolio.now) == ()
+
+
+def test_a_broker_may_cancel_before_it_acknowledges() -> None:
+    """The order ends cancelled, unasked."""
+    stage = ordered()
+    stage.report("10:30:01", "ord-000001", ReportKind.CANCELLED)
+    assert stage.portfolio.orders["ord-000001"].phase is OrderPhase.CANCELLED
+    assert stage.last(SignalFailed).code == "broker_cancelled"
+
+
+@pytest.mark.parametrize("kind", [ReportKind.REJECTED, ReportKind.FAILED])
+def test_a_refused_rest_leaves_a_partly_filled_order_cancelled(kind: ReportKind) -> None:
+    """What filled is held, and the reason is the broker's."""
+    stage = ordered()
+    stage.report("10:30:01", "ord-000001", ReportKind.ACCEPTED)
+    stage.report("10:30:02", "ord-000001", ReportKind.FILLED, quantity=2, price=usd("3.45"))
+    stage.report("10:30:03", "ord-000001", kind)
+    order = stage.portfolio.orders["ord-000001"]
+    assert (order.phase, order.end_reason) == (OrderPhase.CANCELLED, f"broker_{kind}")
+    assert [one.quantity_open for one in stage.portfolio.live_positions()] == [2]

@@ -11,7 +11,8 @@ from oracle import config
 from oracle.loop import Loop
 from oracle.market.tape import Tape
 from oracle.walk import Walk
-from state.facts import OrderEnded, OrderFilled
+from rules import reports
+from state.facts import OrderEnded, OrderFilled, UnitFailed
 from state.inputs import AlertReceived, CalendarAdopted, OperatorAsked, TickReached
 from state.portfolio import Portfolio
 from state.record import Record
@@ -146,3 +147,20 @@ def test_the_pieces_make_the_whole(market: Tape, stops: list[int]) -> None:
         list(pieces.until(at("10:30:00") + stop * SECOND))
     list(pieces.until(at("10:50:00")))
     assert pieces.kept.payloads == whole.kept.payloads
+
+
+def test_a_report_nobody_understands_is_not_repeated_without_end(
+    walk: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails once a cycle, says so, and is understood once the rule is mended."""
+
+    def broken(*_: object) -> tuple[()]:
+        raise ZeroDivisionError
+
+    body = '{"symbol": "SPY", "direction": "long", "timeframe": "5m"}'
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "understand", broken)
+        list(walk.arrive((AlertReceived(body, "test"),), at=at("10:30:00")))
+        assert len(list(walk.facts(UnitFailed))) == 1
+    list(walk.until(at("10:31:00")))
+    assert walk.portfolio.orders["ord-000001"].reports > 0
