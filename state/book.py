@@ -38,6 +38,7 @@ class Book:
         self.row_of: dict[str, int] = {}
         self._columns: dict[str, Ints] = {name: np.zeros(64, np.int64) for name in _COLUMNS}
         self._dead = 0
+        self._held: tuple[str, ...] | None = ()
 
     def __len__(self) -> int:
         return len(self.row_of)
@@ -59,6 +60,7 @@ class Book:
                 self._columns[name] = np.concatenate([column, np.zeros_like(column)])
         self.ids.append(position.id)
         self.occs.append(position.contract.occ)
+        self._held = None
         self.row_of[position.id] = row
         columns = self._columns
         columns["market_row"][row] = view.rows.get(self.occs[row], -1)
@@ -116,7 +118,10 @@ class Book:
 
     def held(self) -> tuple[str, ...]:
         """OCC symbols of all live positions, each once, oldest position first."""
-        return tuple(dict.fromkeys(occ for occ, one in zip(self.occs, self.ids, strict=True) if one is not None))
+        if self._held is None:
+            live = (occ for occ, one in zip(self.occs, self.ids, strict=True) if one is not None)
+            self._held = tuple(dict.fromkeys(live))
+        return self._held
 
     def remap(self, view: MarketView) -> None:
         """Find the rows of the contract table again after contracts were retired from it."""
@@ -139,6 +144,7 @@ class Book:
     def _drop(self, position_id: str) -> None:
         row = self.row_of.pop(position_id)
         self.ids[row] = None
+        self._held = None
         self._columns["quantity"][row] = 0
         self._dead += 1
         if self._dead > 64 and self._dead * 2 > len(self.ids):
