@@ -61,11 +61,12 @@ class Walk:
         settings = self._loop.settings
         plan = wants.plan(self.portfolio, settings.wants, settings.profiles.entry_dte(), now=at)
         self._take(self._observer.observe(self.portfolio, plan, at), at=at)
-        while (report := self._broker.next_report()) is not None:
+        failed: tuple[str, ...] = ()
+        while (report := self._broker.next_report(skip=failed)) is not None:
             record = self._take(report, at=at)
             if any(isinstance(fact, UnitFailed) for fact in record.facts):
-                # The broker would say the same again without end; it does so in the next cycle.
-                return
+                # The broker would say the same of this order without end; it does so in the next cycle.
+                failed = (*failed, report.order_id)
 
     def _take(self, told: AnyInput, *, at: int) -> Record:
         record = self._loop.take(told, at=at)

@@ -53,6 +53,7 @@ def _position_instants(portfolio: Portfolio) -> list[int]:
         ahead = book.column(name)[alive & (book.column(name) > now)]
         if ahead.size:
             instants.append(int(ahead.min()))
+    instants += _freed(portfolio)
     # What waited for the open is judged there; what expired without being settled is tried again in a second,
     # until it has alerted.
     instants.append(portfolio.sessions.next_open(now))
@@ -62,3 +63,11 @@ def _position_instants(portfolio: Portfolio) -> list[int]:
             instants.append(now + SECOND)
             break
     return instants
+
+
+def _freed(portfolio: Portfolio) -> list[int]:
+    """A second from now, when an entry just ended whose position was asked to be left: its exit is owed."""
+    for order in portfolio.orders.values():
+        if order.ended_at == portfolio.now and order.position_id in portfolio.asked:
+            return [portfolio.now + SECOND]
+    return []

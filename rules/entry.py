@@ -84,7 +84,7 @@ def permission_of(portfolio: Portfolio, signal: Signal, settings: Settings) -> P
     if phase is SessionPhase.RTH:
         return Permission.TRADE
     last = calendar.session_at_or_before(now)
-    if signal.entry.at <= last.close <= now <= last.close + session.close_grace_s * SECOND:
+    if last.open <= signal.entry.at <= last.close <= now <= last.close + session.close_grace_s * SECOND:
         return Permission.DECIDE_ONLY
     if phase is SessionPhase.ETH:
         before_open = calendar.session_on(calendar.day_of(now)) is not None and last.close < calendar.midnight_of(

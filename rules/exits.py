@@ -5,6 +5,7 @@ from rules.settings import Settings
 from state.facts import (
     Alerted,
     AnyFact,
+    CloseAsked,
     ExitChosen,
     OrderCancelAsked,
     OrderCreated,
@@ -52,26 +53,31 @@ def reasons_of(portfolio: Portfolio, position: Position, settings: Settings) -> 
     mark, mark_at = portfolio.book.mark_of(position.id)
     fresh = mark_at >= now - settings.gates.quote_age_s_max * SECOND
     dte_exit_at = position.terms.dte_exit_at
+    asked = position.close_asked
     held = (
-        (position.close_asked, position.close_asked is not None),
+        (asked, asked is not None),
         ("stop_loss", fresh and mark <= position.stop),
         ("profit_target", fresh and mark >= position.target),
         ("min_dte_exit", dte_exit_at is not None and dte_exit_at <= now),
         ("max_hold_time", position.hold_until is not None and position.hold_until <= now),
     )
-    return tuple(reason for reason, holds in held if holds and reason is not None)
+    return tuple(dict.fromkeys(reason for reason, holds in held if holds and reason is not None))
 
 
 def leave(portfolio: Portfolio, position_id: str, settings: Settings) -> tuple[AnyFact, ...]:
-    """The exit of one position that is due. A still working entry is cancelled first; the exit follows its end."""
+    """The exit of one position that is due.
+
+    A still working entry is cancelled first. The exit stays asked meanwhile, whatever the price does: it was decided.
+    """
     position = portfolio.positions[position_id]
-    entries = [one for one in _working(portfolio, position) if one.intent is Intent.OPEN]
-    if entries:
-        cancellable = [one for one in entries if one.phase is not OrderPhase.CANCEL_REQUESTED]
-        return tuple(OrderCancelAsked(one.id, "position_exit") for one in cancellable)
     reasons = reasons_of(portfolio, position, settings)
     if not reasons:
         return ()
+    entries = [one for one in _working(portfolio, position) if one.intent is Intent.OPEN]
+    if entries:
+        asked = () if position.close_asked is not None else (CloseAsked(position.id, reasons[0], ""),)
+        cancellable = [one for one in entries if one.phase is not OrderPhase.CANCEL_REQUESTED]
+        return (*asked, *(OrderCancelAsked(one.id, "position_exit") for one in cancellable))
     order = orders.to_close(portfolio, position, reasons[0])
     mark, mark_at = portfolio.book.mark_of(position.id)
     chosen = ExitChosen(position.id, reasons, order.id, mark if mark_at else None, mark_at or None)
@@ -127,7 +133,8 @@ def settle(portfolio: Portfolio, position_id: str, settings: Settings) -> tuple[
         entry_commission=position.commission_open,
         exit_commission=0,
     )
-    reasons = ("expiration",)
+    asked = () if position.close_asked is None else (position.close_asked,)
+    reasons = ("expiration", *asked)
     scored = outcomes.score(portfolio, position, reduced, reasons=reasons)
     return (settled, reduced, PositionClosed(position.id, reasons), scored)
 

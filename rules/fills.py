@@ -1,7 +1,6 @@
 """How an order fills against an observation: the whole paper broker, as a pure function without memory."""
 
 from enum import StrEnum
-from itertools import chain
 
 import msgspec
 
@@ -88,11 +87,12 @@ def fillable_quantity(order: Order, quote: Quote, settings: FillSettings, *, tak
 
 
 def _taken(portfolio: Portfolio, order: Order, quote: Quote) -> int:
-    """Contracts that other orders of the same side have taken of a quote's displayed size."""
+    """Contracts that other orders of the same side and ledger have taken of a quote's displayed size."""
     return sum(
         one.last_fill_quantity
         for one in portfolio.orders.values()
-        if one.last_fill_quote_at == quote.at and one.contract == order.contract and one.side is order.side
+        if one.last_fill_quote_at == quote.at
+        and (one.contract, one.side, one.book) == (order.contract, order.side, order.book)
     )
 
 
@@ -100,7 +100,7 @@ def observes(order: Order, quote: Quote, *, now: int, settings: FillSettings) ->
     """True when a quote is an observation the order may fill on: after its decision, new to it, and not stale."""
     return (
         quote.at >= order.created_at + settings.latency_s * SECOND
-        and quote.at > order.last_fill_quote_at
+        and quote.at > max(order.created_at, order.last_fill_quote_at)
         and now - quote.at <= settings.quote_age_s_max * SECOND
     )
 
@@ -145,13 +145,11 @@ def trade(portfolio: Portfolio, order: Order, settings: FillSettings, ticks: Tic
     )
 
 
-def next_report(portfolio: Portfolio, settings: FillSettings, ticks: TickRules) -> BrokerReported | None:
-    """The paper broker's next report, or None when it has nothing left to say at this instant.
+def report_on(portfolio: Portfolio, order: Order, settings: FillSettings, ticks: TickRules) -> BrokerReported | None:
+    """What the paper broker has to say about one working order at this instant, or None.
 
-    What it is still owed an answer to comes first, by the same function that tells so after a recovery; then every
-    working order in the order of creation.
+    What it is owed an answer to comes first, by the same function that tells so after a recovery.
     """
-    working = portfolio.working_orders()
-    answers = (answer(portfolio, effect) for effect in outstanding(working))
-    trades = (trade(portfolio, order, settings, ticks) for order in working)
-    return next((report for report in chain(answers, trades) if report is not None), None)
+    for effect in outstanding((order,)):
+        return answer(portfolio, effect)
+    return trade(portfolio, order, settings, ticks)

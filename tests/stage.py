@@ -15,8 +15,8 @@ import msgspec
 import numpy as np
 
 from oracle import sessions
+from oracle.broker.paper import PaperBroker
 from oracle.loop import Loop
-from rules import fills
 from rules.fills import FillModel, FillSettings
 from rules.settings import Settings
 from rules.sizing import SizingLimits
@@ -165,10 +165,7 @@ class Stage:
         """
         at = instant(self.day, clock)
         facts = list(self.take(TickReached(self.columns(at, lines, settlements)), at=at))
-        while (
-            self.broker
-            and (report := fills.next_report(self.portfolio, self.settings.fills, self.settings.ticks)) is not None
-        ):
+        while self.broker and (report := PaperBroker(self.loop).next_report()) is not None:
             facts.extend(self.take(report, at=at))
         return tuple(facts)
 

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from oracle import config
+from oracle.broker.paper import PaperBroker
 from rules import wants
-from rules.fills import FillModel, next_report
+from rules.fills import FillModel
 from rules.settings import Settings
 from rules.sizing import SizingMode
 from state.facts import (
@@ -413,7 +414,7 @@ def test_an_order_fills_on_no_stale_quote() -> None:
         at = instant(DAY, "10:30:07")
         told = stage.columns(instant(DAY, "10:30:02"), (f"{CALL} 3.40 3.50",))
         stage.take(TickReached(told), at=at)
-        answered = next_report(stage.portfolio, stage.settings.fills, stage.settings.ticks)
+        answered = PaperBroker(stage.loop).next_report()
         assert (answered is not None) == bool(fills)
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from oracle.broker.paper import PaperBroker
 from rules import fills
 from rules.fills import FillModel, FillSettings
 from rules.settings import Settings
@@ -182,15 +183,15 @@ def test_working_orders_are_answered_in_the_order_they_were_made() -> None:
 def test_the_broker_has_nothing_to_say_without_news() -> None:
     """An acknowledged order without a new quote, and a stage without orders, give no report."""
     stage = Stage(DAY, TRACE)
-    assert fills.next_report(stage.portfolio, stage.settings.fills, stage.settings.ticks) is None
+    assert PaperBroker(stage.loop).next_report() is None
     stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
     stage.broker = False
     stage.tick("10:30:00", SPOT, f"{SPY_CALL} 3.43 3.47")
-    said = fills.next_report(stage.portfolio, stage.settings.fills, stage.settings.ticks)
+    said = PaperBroker(stage.loop).next_report()
     assert said is not None
     assert (said.kind, said.number) == (ReportKind.ACCEPTED, 1)
     stage.take(said, at=stage.portfolio.now)
-    assert fills.next_report(stage.portfolio, stage.settings.fills, stage.settings.ticks) is None
+    assert PaperBroker(stage.loop).next_report() is None
 
 
 def test_commission_is_charged_per_contract_and_side() -> None:

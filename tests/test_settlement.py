@@ -86,7 +86,7 @@ def test_a_late_contract_settles_when_it_has_stopped_trading() -> None:
 def test_a_morning_contract_settles_on_the_opening_print_only() -> None:
     """SPX stops trading on Thursday and settles on Friday's opening value; a closing print is not its own."""
     stage = expiring(SPX, "SPX 6001.37")
-    stage.tick("09:30:00", settlements=(printed(stage, "SPX", "6100.00"),))
+    stage.tick("09:30:00", settlements=(replace(printed(stage, "SPX", "6100.00"), at=stage.portfolio.now),))
     assert (stage.of(PositionSettled), [one.code for one in stage.of(Alerted)]) == ([], ["settlement_print_missing"])
     stage.tick("09:45:00", settlements=(printed(stage, "SPX", "6010.50", opening=True),))
     assert stage.last(PositionSettled).intrinsic == usd("10.50")
@@ -118,7 +118,7 @@ def test_an_exit_order_still_working_ends_before_the_settlement() -> None:
     assert stage.of(PositionSettled) == []
     assert due.next_at(stage.portfolio, stage.settings) == instant(FRIDAY, "16:15:01")
     stage.tick("16:15:01")
-    assert (stage.last(OutcomeRecorded).outcome.reasons, stage.portfolio.asked) == (("expiration",), {})
+    assert (stage.last(OutcomeRecorded).outcome.reasons, stage.portfolio.asked) == (("expiration", "manual"), {})
 
 
 def test_a_print_seen_once_is_kept_until_it_settled() -> None:

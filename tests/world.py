@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+from oracle.broker.paper import PaperBroker
 from oracle.loop import Loop
 from oracle.verify import Verifier
-from rules import fills
 from rules.fills import FillModel, FillSettings
 from rules.gates import GateLimits
 from rules.orders import OrderSettings
@@ -149,7 +149,7 @@ class World(Stage):
     def answer(self) -> None:
         """Let the paper broker speak until it has nothing left to say."""
         for _ in range(200 if self.paper else 0):
-            report = fills.next_report(self.portfolio, self.settings.fills, self.settings.ticks)
+            report = PaperBroker(self.loop).next_report()
             if report is None:
                 return
             self.say(report)
