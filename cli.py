@@ -98,13 +98,18 @@ def demo(out: Path | None) -> None:
 @click.option("--any-version", is_flag=True, help="Judge records decided by another version of the code as well.")
 @_json_option
 def verify(data: Path, any_version: bool, as_json: bool) -> None:
-    """Decide every recorded input again and compare; exit 4 names the first difference."""
+    """Decide every recorded input again and compare; exit 4 names the first difference.
+
+    Records that another version of the code decided are not judged unless asked for; then it exits 1.
+    """
     from oracle import report
     from oracle.stored import verify_directory
 
     with report.progress("verify", shown=not as_json) as progress:
         verified = verify_directory(data, any_version=any_version, progress=progress)
     _print_json(verified) if as_json else report.verified(verified)
+    if verified["other_version"]:
+        sys.exit(1)
 
 
 @main.command()

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from state import facts as f
 from state import money
 from state.facts import AnyFact
+from state.position import Position
 from state.reason import words
 
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -26,6 +27,16 @@ def usd(amount: int | None) -> str:
 def percent(basis_points: int) -> str:
     """Basis points as percent with two decimals."""
     return f"{basis_points / 100:+.2f} %"
+
+
+def levels(position: Position) -> str:
+    """Target and stop; where the alert brought them, with what they are in percent of the price paid."""
+    told = []
+    own = {"target": position.terms.target_price, "stop": position.terms.stop_price}
+    for name, level in (("target", position.target), ("stop", position.stop)):
+        away = money.ratio_bp(level * position.quantity * money.MULTIPLIER - position.cost, position.cost)
+        told.append(f"{name} {usd(level)}" + ("" if own[name] is None else f" ({percent(away)})"))
+    return " ".join(told)
 
 
 def lines(facts: tuple[AnyFact, ...]) -> list[str]:
@@ -60,7 +71,7 @@ def sentence(fact: AnyFact) -> str | None:
         case f.OrderEnded():
             return f"{fact.order_id} ended, {fact.reason}: {words(fact.reason)}"
         case f.PositionOpened(position=one):
-            return f"{one.id} opened, target {usd(one.target)} stop {usd(one.stop)}"
+            return f"{one.id} opened, {levels(one)}"
         case f.PositionIncreased():
             grown = f"by {fact.quantity}, target {usd(fact.target)} stop {usd(fact.stop)}"
             return f"{fact.position_id} grows {grown}"

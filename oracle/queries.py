@@ -11,10 +11,13 @@ import msgspec
 
 from oracle.directory import DataDirectory
 from state import keeping, money
+from state.disk import Disk
 from state.errors import BadUsage
+from state.frames import HEADER_BYTES, decode_header
 from state.ledger import PAPER
 from state.portfolio import Portfolio
 from state.position import Position, PositionPhase
+from state.segments import scans
 from state.tables import TABLES, reading, unusable
 
 _TABLE_OF = {"trades": "fills"}
@@ -33,11 +36,35 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
     directory.must_have_database()
     connection = reading(directory.database)
     try:
+        (applied,) = connection.execute("SELECT applied_lsn FROM meta").fetchone()
+        _check_in_step(directory, applied)
         yield connection
     except sqlite3.Error as failure:
         raise unusable(directory.database, failure) from failure
     finally:
         connection.close()
+
+
+def _check_in_step(directory: DataDirectory, applied: int) -> None:
+    """Raise BadUsage when the journal holds records that the tables do not: the run was cut short, or is going on.
+
+    A run that ended well wrote its tables first and sealed its journal, so that a sealed one is not read again.
+    """
+    newest = max(directory.journal.glob("*.seg"), default=None)
+    if newest is None:
+        return
+    with newest.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+    try:
+        sealed = newest.stat().st_size < decode_header(head).allocated_bytes
+    except ValueError:
+        sealed = False
+    if sealed:
+        return
+    last = max((one.last_lsn for one in scans(Disk(), directory.journal, from_lsn=applied + 1)), default=0)
+    if last > applied:
+        behind = f"{directory.database} is {last - applied} records behind its journal"
+        raise BadUsage(f"{behind}: the run was cut short; `oracle rebuild --data {directory.root}` catches up")
 
 
 def rows(path: Path, name: str, *, limit: int, where: tuple[str, ...] = ()) -> list[dict[str, Any]]:
@@ -106,9 +133,9 @@ def status(path: Path) -> dict[str, Any]:
         "commission": ledger.commission,
         "positions_open": len(live),
         "positions_closing": sum(one.phase is PositionPhase.CLOSING for one in live),
-        "orders_working": len(portfolio.working),
-        "signals_undecided": len(portfolio.undecided),
-        "closes_waiting": len(portfolio.asked),
+        "orders_working": sum(one.book == PAPER for one in portfolio.working_orders()),
+        "signals_undecided": sum(portfolio.signals[one].book == PAPER for one in portfolio.undecided),
+        "closes_waiting": sum(one.close_asked is not None for one in live),
         "positions": [_held(portfolio, one) for one in live],
         "look_at": [f"{one['code']} {one['subject']}" for one in looks],
     }

@@ -39,6 +39,7 @@ def verify_directory(path: Path, *, any_version: bool, progress: Progress | None
     """Judge a whole journal again; raises Diverged at the first difference."""
     directory = _opened(path)
     verifier = Verifier(settings_of=config.decode, code_version=code_version(), any_version=any_version)
+    verifier.paper = True
     for body in _bodies(directory, progress):
         verifier.take(body)
     counts = msgspec.structs.asdict(verifier.verified)

@@ -40,7 +40,7 @@ def positions(case: Case) -> Iterator[Moment]:
 
 
 def _held(position: Row, fill: Row, count: Count) -> tuple[str, list[str]]:
-    levels = f"target {usd(count.target)}, stop {usd(count.stop)}"
+    levels = f"target {_level(position, 'target', count)}, stop {_level(position, 'stop', count)}"
     if fill["intent"] == "close":
         return f"{position['id']} holds {count.held}; realized so far {usd(count.realized_net)} net", []
     if count.bought > fill["quantity"]:
@@ -52,6 +52,14 @@ def _held(position: Row, fill: Row, count: Count) -> tuple[str, list[str]]:
         limits.append(f"to be left from {clock(position['dte_exit_at'])} on, before its expiry {position['expiry']}")
     line = f"{position['id']} opened: {count.held} at {usd(count.average)}, {levels}{ledger(position)}"
     return line, ["; ".join(limits)] if limits else []
+
+
+def _level(position: Row, name: str, count: Count) -> str:
+    """A level; where the alert brought it, with what it is in percent of the price paid."""
+    level = getattr(count, name)
+    if position[f"{name}_price"] is None:
+        return usd(level)
+    return f"{usd(level)} ({percent(money.ratio_bp(level - count.average, count.average))})"
 
 
 def _settled(position: Row, count: Count, *, worth: int) -> Moment:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from rules import fills
 from rules.decide import decide
 from rules.settings import Settings
 from state.applying import apply
 from state.errors import Diverged
 from state.facts import AnyFact, subject_of
 from state.frames import Body
-from state.inputs import AnyInput, ConfigAdopted
+from state.inputs import AnyInput, BrokerReported, ConfigAdopted, ReportKind
 from state.portfolio import Portfolio
 from state.record import decode
 
@@ -26,6 +27,9 @@ class Verified(msgspec.Struct, frozen=True):
 
 class Verifier:
     """Folds records one by one and judges them again."""
+
+    paper = False
+    """Whether the paper broker reported, so that its reports must follow from the market as the decisions do."""
 
     def __init__(self, *, settings_of: Callable[[bytes], Settings], code_version: str, any_version: bool) -> None:
         """`any_version` also judges what another version of the code decided."""
@@ -45,11 +49,14 @@ class Verifier:
         """Judge one record; raises Diverged naming the record, the unit and both sides of the first difference."""
         record = decode(body.payload, body.schema)
         portfolio = self.portfolio
+        judged = self._any_version or body.code_version == self._code_version
+        if judged and self.paper and isinstance(record.input, BrokerReported):
+            self._compare_report(body, record.input)
         portfolio.take_in(record.input, lsn=body.lsn, seen_at=body.seen_at)
         if isinstance(record.input, ConfigAdopted):
             self._settings = self._settings_of(record.input.body)
         self._records += 1
-        if self._any_version or body.code_version == self._code_version:
+        if judged:
             self._judged += 1
             compare(body, record.input, recorded=record.facts, decided=decide(portfolio, record.input, self._settings))
             self._facts += len(record.facts)
@@ -57,6 +64,23 @@ class Verifier:
             for fact in record.facts:
                 apply(portfolio, fact)
         portfolio.check()
+
+    def _compare_report(self, body: Body, told: BrokerReported) -> None:
+        """Raise Diverged unless the paper broker says again what it said; its own faults are not judged."""
+        order = self.portfolio.order_of(told.order_id)
+        if told.kind is ReportKind.FAILED or not order.working:
+            return
+        said = fills.report_on(self.portfolio, order, self._settings.fills, self._settings.ticks)
+        if said != told:
+            raise Diverged(
+                f"record {body.lsn} (BrokerReported), unit {told.order_id}:\n  recorded: {_shown(told)}\n"
+                f"  decided:  {'nothing' if said is None else _shown(said)}\n"
+                "the paper broker in use is not the one that reported it"
+            )
+
+
+def _shown(side: msgspec.Struct) -> str:
+    return msgspec.json.encode(side).decode()
 
 
 def verify(
@@ -83,7 +107,7 @@ def compare(body: Body, told: AnyInput, *, recorded: tuple[AnyFact, ...], decide
     )
     sides = [side[index] if index < len(side) else None for side in (recorded, decided)]
     unit = next(subject_of(side) for side in sides if side is not None)
-    shown = ["nothing" if side is None else msgspec.json.encode(side).decode() for side in sides]
+    shown = ["nothing" if side is None else _shown(side) for side in sides]
     raise Diverged(
         f"record {body.lsn} ({type(told).__name__}), unit {unit}, fact {index + 1}:\n"
         f"  recorded: {shown[0]}\n  decided:  {shown[1]}\n"

@@ -92,6 +92,8 @@ def _alert(portfolio: Portfolio, told: AlertReceived, settings: Settings) -> Uni
 def _asked(portfolio: Portfolio, told: OperatorAsked) -> Iterable[Unit]:
     for one in operator.named(portfolio, told):
         yield Unit(one, partial(operator.close, portfolio, one, told))
+    for one in operator.opening(portfolio, told):
+        yield Unit(one, partial(operator.give_up, one))
 
 
 def _settlements(portfolio: Portfolio, settings: Settings) -> Iterable[Unit]:

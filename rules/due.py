@@ -67,7 +67,7 @@ def _position_instants(portfolio: Portfolio) -> list[int]:
 
 def _freed(portfolio: Portfolio) -> list[int]:
     """A second from now, when an entry just ended whose position was asked to be left: its exit is owed."""
-    for order in portfolio.orders.values():
+    for order in portfolio.orders.values() if portfolio.asked else ():
         if order.ended_at == portfolio.now and order.position_id in portfolio.asked:
             return [portfolio.now + SECOND]
     return []

@@ -145,9 +145,10 @@ def _recommend(portfolio: Portfolio, signal: Signal, contract: Contract, *, sett
     if quote is None or quote.mark is None or quote.ask is None:
         return Choice((Verdict("quote_fresh", "quote_stale", note="no two-sided quote"),), None)
     fresh = gates.quote_fresh(portfolio, quote, settings.gates)
+    levels = gates.own_levels(signal, quote.mark)
     held = _already_held(portfolio, contract, ledger, settings=settings)
-    if not fresh.passed or not held.passed:
-        return Choice((fresh, held), None)
+    if not (fresh.passed and levels.passed and held.passed):
+        return Choice((fresh, levels, held), None)
     # The limit leaves room for what the fill model charges, or no entry would ever fill under it.
     at_worst = max(quote.ask, fills.model_price(quote, Side.BUY, settings.fills) or 0)
     limit = orders.limit_price(at_worst, contract, settings.orders, settings.ticks)
@@ -156,12 +157,12 @@ def _recommend(portfolio: Portfolio, signal: Signal, contract: Contract, *, sett
     quantity = sizing.contracts(settings.sizing, equity=equity, limit_price=limit, commission=commission)
     size = Verdict("size", None if quantity else "size_zero", quantity, 1, quantity - 1, "count")
     if not quantity:
-        return Choice((fresh, held, size), None)
+        return Choice((fresh, levels, held, size), None)
     premium = limit * quantity * 100
     cost = premium + commission * quantity
     exposure = gates.exposure(portfolio, ledger, cost=premium, limits=settings.gates)
     power = gates.buying_power(portfolio, ledger, cost=cost, commission=commission)
-    verdicts = (fresh, held, size, exposure, power)
+    verdicts = (fresh, levels, held, size, exposure, power)
     if not exposure.passed or not power.passed:
         return Choice(verdicts, None)
     spot = portfolio.market.spots[signal.entry.symbol]

@@ -184,6 +184,18 @@ def quote_fresh(portfolio: Portfolio, quote: Quote, limits: GateLimits) -> Verdi
     return _QUOTE_FRESH.at_most(seconds, limits.quote_age_s_max)
 
 
+def own_levels(signal: Signal, mark: int) -> Verdict:
+    """An alert's own stop lies below the mark and its own target above it, or it would leave at once."""
+    entry = signal.entry
+    if not entry.own_levels:
+        return Verdict("own_levels", None, note="none of its own")
+    if entry.stop is not None and entry.stop >= mark:
+        return Verdict("own_levels", "levels_unusable", mark, entry.stop, mark - entry.stop, "usd", "stop")
+    if entry.target is not None and entry.target <= mark:
+        return Verdict("own_levels", "levels_unusable", mark, entry.target, entry.target - mark, "usd", "target")
+    return Verdict("own_levels", None, note="on their sides of the mark")
+
+
 def _new_positions(portfolio: Portfolio, ledger: str) -> tuple[Order, ...]:
     """One entry in flight for each position that entries in flight will open."""
     opening = (one for one in pending_entries(portfolio, ledger) if one.position_id not in portfolio.book.row_of)

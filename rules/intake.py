@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 
-from rules import reading
+from rules import operator, reading
 from rules.settings import Settings
 from state.alert import AtSource, BadAlert, Entry, ExitAlert, FieldError, NotEntry
-from state.facts import AlertLogged, AnyFact, CloseAsked, SignalCreated
+from state.facts import AlertLogged, AnyFact, CloseAsked, OrderCancelAsked, SignalCreated
 from state.inputs import AlertReceived
 from state.portfolio import Portfolio
 from state.signal import Signal
@@ -86,10 +86,20 @@ def window_s(entry: Entry, settings: Settings) -> int:
 
 
 def _exits(portfolio: Portfolio, alert: ExitAlert, settings: Settings) -> tuple[AnyFact, ...]:
-    """Ask to close what the alert's source holds in its symbol, where configuration says so."""
+    """Ask to close what the alert's source holds in its symbol or is about to, where configuration says so."""
     if settings.intake.exit_alerts == "ignore":
         return ()
-    return tuple(
+    given_up = tuple(
+        OrderCancelAsked(one.id, "close_asked")
+        for one in operator.entries(portfolio)
+        if (signal := portfolio.signals.get(one.signal_id or "")) is not None
+        and signal.entry.symbol == alert.symbol
+        and signal.source == alert.source
+        and signal.is_test == alert.is_test
+        and alert.direction in (None, signal.entry.direction)
+        and alert.contract in (None, one.contract)
+    )
+    return given_up + tuple(
         CloseAsked(one.id, alert.code, "")
         for one in portfolio.live_positions()
         if one.contract.underlying == alert.symbol

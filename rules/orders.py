@@ -43,14 +43,22 @@ def held_position(portfolio: Portfolio, contract: Contract, ledger: str) -> Posi
     return None
 
 
-def _position_id(portfolio: Portfolio, contract: Contract, ledger: str) -> str:
-    """The position that contracts join: the open one, the one an entry in flight will open, or a new one."""
-    held = held_position(portfolio, contract, ledger)
-    if held is not None:
+def _position_id(portfolio: Portfolio, signal: Signal, contract: Contract) -> str:
+    """The position that contracts join: the open one, the one an entry in flight will open, or a new one.
+
+    Only signals of one profile without levels of their own share a position: its terms serve all it holds.
+    """
+    if signal.entry.own_levels:
+        return portfolio.next_id("pos")
+    held = held_position(portfolio, contract, signal.book)
+    if held is not None and held.terms.profile == signal.profile and not held.terms.own_levels:
         return held.id
     for order in portfolio.working_orders():
         opening = order.intent is Intent.OPEN and order.position_id not in portfolio.positions
-        if opening and order.contract == contract and order.book == ledger:
+        first = portfolio.signals.get(order.signal_id or "")
+        if not opening or first is None or (order.contract, order.book) != (contract, signal.book):
+            continue
+        if first.profile == signal.profile and not first.entry.own_levels:
             return order.position_id
     return portfolio.next_id("pos")
 
@@ -63,7 +71,7 @@ def to_open(portfolio: Portfolio, signal: Signal, recommendation: Recommendation
         id=number,
         client_order_id=f"oracle-{number}",
         signal_id=signal.id,
-        position_id=_position_id(portfolio, contract, signal.book),
+        position_id=_position_id(portfolio, signal, contract),
         book=signal.book,
         is_test=signal.is_test,
         engine=recommendation.engine,

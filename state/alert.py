@@ -63,6 +63,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, tag="entry"):
     warnings: tuple[str, ...] = ()
 
     @property
+    def own_levels(self) -> bool:
+        """Whether it brings a stop or a target in premiums, which win over those of its profile."""
+        return self.levels_on is LevelsOn.OPTION and (self.stop is not None or self.target is not None)
+
+    @property
     def instrument(self) -> str:
         """What tells two alerts of one symbol apart: the option they name, or the symbol itself."""
         return self.symbol if self.contract is None else self.contract.occ

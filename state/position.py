@@ -54,6 +54,11 @@ class ExitTerms(msgspec.Struct, frozen=True, array_like=True):
     dte_exit_at: int | None
     hold_s: int | None
 
+    @property
+    def own_levels(self) -> bool:
+        """Whether a level was brought by the alert itself."""
+        return self.target_price is not None or self.stop_price is not None
+
     def levels(self, cost: int, quantity: int) -> tuple[int, int]:
         """(target, stop) premiums for `quantity` contracts that cost `cost`, commission excluded.
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from rules import exits
+from rules import due, exits
 from rules.orders import OrderSettings
 from rules.profiles import SHORT_DATED, Profiles
 from rules.settings import Settings
@@ -311,3 +311,16 @@ def test_nothing_is_due_without_positions() -> None:
     for clock in ("03:00:00", "10:30:00"):
         stage.tick(clock)
         assert exits.due(stage.portfolio, stage.settings) == exits.expired(stage.portfolio) == ()
+
+
+def test_an_exit_that_waits_for_its_entry_to_end_stays_decided() -> None:
+    """The mark falls to the stop while a second entry works; it is cancelled, and the position leaves though it rose again."""
+    stage = Stage(DAY, TRACE)
+    stage.buy("10:30:00")
+    stage.alert("10:40:00", symbol="SPY", direction="long", timeframe="15m")
+    stage.tick("10:40:00", "SPY 595.42", f"{SPY_CALL} 3.43 3.47")
+    stage.tick("10:40:01", f"{SPY_CALL} 1.70 1.74")
+    assert stage.last(OrderCancelAsked).order_id == "ord-000002"
+    assert due.next_at(stage.portfolio, stage.settings) == instant(DAY, "10:40:02")
+    stage.tick("10:40:02", f"{SPY_CALL} 3.43 3.47")
+    assert stage.last(ExitChosen).reasons == ("stop_loss",)

@@ -204,3 +204,22 @@ def test_commission_is_charged_per_contract_and_side() -> None:
         stage.tick(later("11:00:00", seconds), f"{SPY_CALL} 3.43 3.47 5 5")
     assert [one.fill.commission for one in stage.of(OrderFilled)] == [usd("6.30"), usd("3.50"), usd("2.80")]
     assert stage.portfolio.ledgers["paper"].commission == usd("12.60")
+
+
+def test_a_test_order_takes_nothing_from_a_paper_order() -> None:
+    """Two contracts are offered; a test order fills first, and the paper order finds both still there."""
+    stage = Stage("2026-02-13", replace(TRACE, sizing=replace(TRACE.sizing, base_contracts=2)))
+    market = ("SPY 595.42", f"{SPY_CALL} 3.43 3.47 2 2")
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m", is_test=True)
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    stage.tick("10:30:00", *market)
+    stage.tick("10:30:01", *market)
+    assert [(one.fill.book, one.fill.quantity) for one in stage.of(OrderFilled)] == [("test", 2), ("paper", 2)]
+
+
+def test_without_latency_the_quote_that_decided_still_fills_nothing() -> None:
+    """It takes a younger one."""
+    stage = Stage("2026-02-13", replace(TRACE, fills=replace(FREE, latency_s=0)))
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    stage.tick("10:30:00", "SPY 595.42", f"{SPY_CALL} 3.43 3.47")
+    assert stage.of(OrderFilled) == []

@@ -338,3 +338,18 @@ def test_all_gates_are_asked_and_the_first_refusal_is_the_code() -> None:
         "max_positions_per_symbol_exceeded",
         "daily_loss_limit_reached",
     )
+
+
+UNUSABLE = [({"stop": 3.45}, "stop"), ({"stop": 4.0, "target": 10.0}, "stop"), ({"target": 3.45}, "target")]
+
+
+@pytest.mark.produces("levels_unusable")
+@pytest.mark.parametrize(("fields", "named"), UNUSABLE)
+def test_levels_on_the_wrong_side_of_the_mark_are_refused(fields: dict[str, float], named: str) -> None:
+    """At a mark of 3.45 a stop must lie below and a target above, or the position would leave at once."""
+    stage = Stage("2026-02-13", TRACE)
+    stage.alert("10:30:00", symbol=SPY_CALL, action="buy", timeframe="5m", **fields)
+    stage.tick("10:30:00", "SPY 595.42", f"{SPY_CALL} 3.43 3.47")
+    refused = stage.last(SignalRefused)
+    seen = verdict(refused, "own_levels")
+    assert (refused.code, seen.value, seen.note) == ("levels_unusable", usd("3.45"), named)

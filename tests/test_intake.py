@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from rules import intake
 from rules.settings import IntakeSettings, Settings
-from state.facts import AlertLogged, CloseAsked, ExitChosen, SignalCreated
+from state.facts import AlertLogged, CloseAsked, ExitChosen, OrderCancelAsked, SignalCreated
 from state.signal import SignalPhase
 from tests.stage import SPY_CALL, TRACE, Stage, instant
 
@@ -179,3 +179,13 @@ def test_an_admission_that_failed_is_answered() -> None:
     """The sender of an alert no rule could read is told so, under the number of its event."""
     (logged,) = intake.unanswerable("evt-000007")
     assert (logged.event_id, logged.status, logged.code) == ("evt-000007", "error", "processing_failed")
+
+
+@pytest.mark.parametrize(("source", "given_up"), [("webhook", ["ord-000001"]), ("another", [])])
+def test_an_exit_alert_gives_up_the_entries_in_flight(source: str, given_up: list[str]) -> None:
+    """Those of its own source and symbol; another sender's are left alone."""
+    stage = Stage(DAY, CLOSING)
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    stage.tick("10:30:00", "SPY 595.42", f"{SPY_CALL} 3.43 3.47")
+    told(stage, "10:30:01", source=source, symbol="SPY", action="close")
+    assert [one.order_id for one in stage.of(OrderCancelAsked)] == given_up

@@ -105,3 +105,13 @@ def test_a_limit_leaves_room_for_what_the_model_charges() -> None:
     position = stage.buy("10:30:00")
     assert stage.portfolio.orders["ord-000001"].limit_price == usd("4.19")
     assert position.entry_price == usd("4.14")
+
+
+def test_a_signal_with_levels_of_its_own_opens_a_position_of_its_own() -> None:
+    """Its stop and target are honoured and those of the first position stay; the same holds for another profile."""
+    stage = Stage(DAY, TRACE)
+    first = stage.buy("10:30:00")
+    second = stage.buy("10:40:00", symbol=SPY_CALL, stop=3.0, target=4.0)
+    third = stage.buy("10:50:00", symbol=SPY_CALL, timeframe="15m", profile="swing")
+    assert [one.id for one in (first, second, third)] == ["pos-000001", "pos-000002", "pos-000003"]
+    assert [(one.stop, one.target) for one in (second,)] == [(usd("3.00"), usd("4.00"))]

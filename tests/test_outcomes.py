@@ -62,8 +62,14 @@ def test_only_live_markets_give_live_outcomes(source: str, is_test: bool, expect
 
 
 def test_without_risk_there_is_no_r() -> None:
-    """A stop at the entry price leaves nothing to divide by."""
-    assert scored("4.00", symbol=SPY_CALL, stop=3.45).r_bp is None
+    """A fill below the alert's own stop leaves nothing to divide by; the position is stopped at once."""
+    stage = Stage(DAY, TRACE)
+    stage.alert("10:30:00", symbol=SPY_CALL, action="buy", timeframe="5m", stop=3.445)
+    stage.tick("10:30:00", "SPY 595.42", f"{SPY_CALL} 3.43 3.47")
+    for clock in ("10:30:01", "10:30:02", "10:30:03"):
+        stage.tick(clock, f"{SPY_CALL} 3.42 3.46")
+    outcome = stage.last(OutcomeRecorded).outcome
+    assert (outcome.reasons, outcome.r_bp) == (("stop_loss",), None)
 
 
 def test_the_score_adds_the_last_part_to_the_ones_before() -> None:

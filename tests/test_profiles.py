@@ -39,9 +39,12 @@ def test_terms_are_percentages_of_the_fill_unless_the_alert_says_premiums() -> N
 
 
 def test_a_stop_above_the_fill_leaves_no_risk() -> None:
-    """An absolute stop at or above the entry price is honoured, and the position has no R."""
+    """An absolute stop that the fill undercuts is honoured, and the position has no R."""
     stage = Stage(DAY, TRACE)
-    position = stage.buy("10:30:00", symbol=SPY_CALL, stop=3.6)
+    stage.alert("10:30:00", symbol=SPY_CALL, action="buy", timeframe="5m", stop=3.6)
+    stage.tick("10:30:00", "SPY 595.42", f"{SPY_CALL} 3.68 3.72")
+    stage.tick("10:30:01", f"{SPY_CALL} 3.43 3.47")
+    position = stage.portfolio.positions["pos-000001"]
     assert (position.stop, position.initial_risk) == (usd("3.60"), 0)
 
 

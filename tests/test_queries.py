@@ -1,5 +1,6 @@
 """Questions to the database: the newest rows that hold what was asked for, and where a run stands."""
 
+import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
@@ -10,13 +11,19 @@ import pytest
 
 from oracle.queries import NESTED, rows, status
 from state.contract import Contract
+from state.disk import Disk
 from state.errors import BadUsage, OracleFailure
 from state.facts import Alerted, AlertLogged, UnitFailed
 from state.fill import Fill
+from state.frames import Run
+from state.inputs import TickReached
+from state.journal import Journal
 from state.order import Order
 from state.outcome import Outcome
 from state.position import Position
+from state.record import Record, encode
 from state.signal import Signal, Verdict
+from state.snapshots import Store
 from tests.runs import CALL, demo, trade
 
 LONG = '{"symbol": "SPY", "direction": "long", "timeframe": "5m"}'
@@ -125,3 +132,22 @@ def test_a_missing_database_names_the_remedy(tmp_path: Path) -> None:
         rows(tmp_path, "orders", limit=1)
     with pytest.raises(BadUsage, match="holds no journal"):
         status(tmp_path / "elsewhere")
+
+
+def test_tables_behind_their_journal_answer_nothing(tmp_path: Path) -> None:
+    """After a run that was cut short, every question names the remedy instead of an old answer."""
+    run = Run(bytes(16), "a", "b")
+    (tmp_path / "run").mkdir()
+    journal = Journal.create(Disk(), tmp_path / "run" / "journal", run=run)
+    asyncio.run(_made(tmp_path / "run" / "oracle.db"))
+    assert rows(tmp_path / "run", "orders", limit=1) == []
+    journal.append(1, "TickReached", schema=1, payload=encode(Record(TickReached(None), ())))
+    journal.commit()
+    with pytest.raises(BadUsage, match=r"1 records behind its journal: .* `oracle rebuild"):
+        rows(tmp_path / "run", "orders", limit=1)
+    journal.close()
+
+
+async def _made(path: Path) -> None:
+    store = await Store.open(path)
+    await store.close()

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cli import main
 from oracle import config, stored
-from oracle.verify import Verified, compare, verify
+from oracle.verify import Verified, Verifier, compare, verify
 from oracle.version import code_version
 from rules import exits, sizing
 from state.disk import Disk
@@ -17,6 +17,7 @@ from state.facts import Alerted, AnyFact, CloseAsked
 from state.frames import Body
 from state.inputs import OperatorAsked
 from state.journal import read
+from state.record import decode, encode
 from tests.trades import traded
 
 
@@ -155,3 +156,27 @@ def test_the_first_difference_is_named(
 def test_equal_facts_are_no_difference(bodies: tuple[Body, ...]) -> None:
     """The same facts in the same order pass."""
     compare(bodies[0], OperatorAsked("all", "now"), recorded=(ONE, OTHER), decided=(ONE, OTHER))
+
+
+def test_a_fill_the_market_did_not_give_is_found(bodies: tuple[Body, ...]) -> None:
+    """A price a dollar better than the paper broker gives is named with both sides, though every rule agrees."""
+    place, record = next(
+        (place, decode(body.payload, body.schema))
+        for place, body in enumerate(bodies)
+        if body.kind == "BrokerReported" and decode(body.payload, body.schema).input.quantity  # type: ignore[union-attr]
+    )
+    kinder = replace(record.input, price=record.input.price - 1_000_000)  # type: ignore[union-attr]
+    forged = replace(bodies[place], payload=encode(replace(record, input=kinder)))
+    verifier = Verifier(settings_of=config.decode, code_version=code_version(), any_version=False)
+    verifier.paper = True
+    for body in bodies[:place]:
+        verifier.take(body)
+    with pytest.raises(Diverged, match=rf"unit {record.input.order_id}:(.|\n)*recorded(.|\n)*decided"):  # type: ignore[union-attr]
+        verifier.take(forged)
+
+
+def test_what_is_not_judged_is_no_success(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With other code under a journal the command says how to judge it, and exits 1."""
+    monkeypatch.setattr(stored, "code_version", lambda: "another")
+    ran = CliRunner().invoke(main, ["verify", "--data", str(data)])
+    assert (ran.exit_code, "--any-version judges them" in ran.output) == (1, True)

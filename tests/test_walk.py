@@ -11,9 +11,10 @@ from oracle import config
 from oracle.loop import Loop
 from oracle.market.tape import Tape
 from oracle.walk import Walk
-from rules import reports
+from rules import fills, reports
+from rules.settings import Settings
 from state.facts import OrderEnded, OrderFilled, UnitFailed
-from state.inputs import AlertReceived, CalendarAdopted, OperatorAsked, TickReached
+from state.inputs import AlertReceived, BrokerReported, CalendarAdopted, OperatorAsked, TickReached
 from state.portfolio import Portfolio
 from state.record import Record
 from tests.stage import Kept
@@ -164,3 +165,31 @@ def test_a_report_nobody_understands_is_not_repeated_without_end(
         assert len(list(walk.facts(UnitFailed))) == 1
     list(walk.until(at("10:31:00")))
     assert walk.portfolio.orders["ord-000001"].reports > 0
+
+
+def test_a_report_nobody_understands_stops_no_other_order(walk: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two entries: the one whose report fails waits, the other is acknowledged in the same cycle."""
+    understand = reports.understand
+
+    def broken(portfolio: Portfolio, told: BrokerReported, settings: Settings) -> object:
+        if told.order_id == "ord-000001":
+            raise ZeroDivisionError
+        return understand(portfolio, told, settings)
+
+    monkeypatch.setattr(reports, "understand", broken)
+    bodies = (f'{{"symbol": "SPY", "direction": "long", "timeframe": "{one}"}}' for one in ("5m", "15m"))
+    list(walk.arrive(tuple(AlertReceived(body, "test") for body in bodies), at=at("10:30:00")))
+    assert [walk.portfolio.orders[one].reports for one in ("ord-000001", "ord-000002")] == [0, 1]
+
+
+def test_an_order_the_broker_cannot_judge_fails_alone(walk: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker's own rule raises for it: it ends failed with its signal, and the run goes on."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    body = '{"symbol": "SPY", "direction": "long", "timeframe": "5m"}'
+    list(walk.arrive((AlertReceived(body, "test"),), at=at("10:30:00")))
+    monkeypatch.setattr(fills, "trade", broken)
+    list(walk.until(at("10:31:00")))
+    assert [one.reason for one in walk.facts(OrderEnded)] == ["broker_failed"]  # type: ignore[attr-defined]
