@@ -1,6 +1,7 @@
 """Reads a file of alerts and operator asks, one JSON object a line, in the order they are to arrive."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from oracle.masking import mask
+from oracle.masking import mask, mask_text
+from state.calendar import SECOND
 from state.errors import BadUsage
 from state.inputs import AlertReceived, AnyInput, OperatorAsked
 
-SECOND = 1_000_000_000
 BODY_BYTES_MAX = 128 * 1024
 EPOCH_MS_MIN = 10**11
 """Numbers from here on are milliseconds: as seconds they would lie in the year 5138."""
@@ -34,6 +35,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
 
 
+_CLOSABLE = re.compile(r"all|pos-\d{6,}")
 _DECODER = msgspec.json.Decoder(_Line)
 
 
@@ -65,8 +67,10 @@ def _read_line(raw: bytes, where: str) -> tuple[int, AnyInput]:
     if (not bytes(line.body)) == (line.close is None):
         raise BadUsage(f"{where}: give either a body or close, not both and not neither")
     if line.close is not None:
+        if not _CLOSABLE.fullmatch(line.close):
+            raise BadUsage(f"{where}: {line.close!r} cannot be closed; name all, or a position such as pos-000001")
         return at, OperatorAsked(line.close, line.reason)
-    return at, AlertReceived(mask(_text(line.body, where)), line.source)
+    return at, AlertReceived(mask(_text(line.body, where)), mask_text(line.source))
 
 
 def _text(body: msgspec.Raw, where: str) -> str:

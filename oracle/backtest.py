@@ -17,6 +17,7 @@ from oracle.market.tape import Tape
 from oracle.summary import Summary
 from oracle.version import code_version
 from oracle.walk import Walk
+from state.calendar import SECOND
 from state.disk import Disk
 from state.frames import Run
 from state.inputs import AnyInput, CalendarAdopted
@@ -27,7 +28,6 @@ from state.snapshots import Store
 from state.tables import Projected, Projector
 from state.writer import Bounds, Writer
 
-SECOND = 1_000_000_000
 HOUR = 3_600 * SECOND
 _RECORDS_PER_BATCH = 1_000
 _CALENDAR_BEFORE = timedelta(days=14)

@@ -11,8 +11,6 @@ from state.reason import words
 
 Row = dict[str, Any]
 
-SECOND = 1_000_000_000
-
 
 class Rank(IntEnum):
     """What follows from what at one instant."""

@@ -189,7 +189,8 @@ def status(found: dict[str, Any]) -> None:
 
 def verified(found: dict[str, Any]) -> None:
     """What a verification judged."""
-    say(f"verified: {found['judged']} of {found['records']} records decided again, {found['facts']} facts equal")
+    said = "verified" if found["judged"] == found["records"] else "judged"
+    say(f"{said}: {found['judged']} of {found['records']} records decided again, {found['facts']} facts equal")
     if found["other_version"]:
         say(f"not judged: {found['other_version']} records of another code version; --any-version judges them")
     say(f"chain {found['chain']}")

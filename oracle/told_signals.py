@@ -5,9 +5,10 @@ from datetime import date
 from itertools import groupby
 
 from oracle.layout import columns, duration, printable
-from oracle.moments import SECOND, Case, Moment, Rank, Row, because, of_signal, when
+from oracle.moments import Case, Moment, Rank, Row, because, of_signal, when
 from oracle.narrate import clock, usd
 from state import contract
+from state.calendar import SECOND
 from state.reason import words
 
 _AT_LEAST = frozenset({"near_close", "size"})

@@ -8,12 +8,11 @@ import msgspec
 from rules import due, entry, exits, housekeeping, intake, operator, reports
 from rules.settings import Settings
 from state.applying import apply
+from state.calendar import SECOND
 from state.errors import LawBroken
 from state.facts import AnyFact, UnitFailed
 from state.inputs import AlertReceived, AnyInput, BrokerReported, OperatorAsked, TickReached
 from state.portfolio import Portfolio
-
-SECOND = 1_000_000_000
 
 Rule = Callable[[], tuple[AnyFact, ...]]
 
@@ -92,6 +91,8 @@ def _alert(portfolio: Portfolio, told: AlertReceived, settings: Settings) -> Uni
 def _asked(portfolio: Portfolio, told: OperatorAsked) -> Iterable[Unit]:
     for one in operator.named(portfolio, told):
         yield Unit(one, partial(operator.close, portfolio, one, told))
+    if not operator.named(portfolio, told) and not operator.opening(portfolio, told):
+        yield Unit("operator", partial(operator.nothing, told))
     for one in operator.opening(portfolio, told):
         yield Unit(one, partial(operator.give_up, one))
 

@@ -1,10 +1,9 @@
 """When something is due next without anybody sending anything: the next instant a cycle is owed."""
 
 from rules.settings import Settings
+from state.calendar import SECOND
 from state.order import Intent, OrderPhase
 from state.portfolio import Portfolio
-
-SECOND = 1_000_000_000
 
 
 def signals(portfolio: Portfolio) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ import msgspec
 
 from rules import fills, gates, orders, sizing, strikes
 from rules.settings import Settings
+from state import money
+from state.calendar import SECOND
 from state.calendar import Phase as SessionPhase
 from state.contract import Contract
 from state.facts import (
@@ -23,7 +25,6 @@ from state.portfolio import Portfolio
 from state.reason import REASONS
 from state.signal import Recommendation, Signal, SignalPhase, Verdict
 
-SECOND = 1_000_000_000
 ENGINE = "A"
 
 
@@ -158,7 +159,7 @@ def _recommend(portfolio: Portfolio, signal: Signal, contract: Contract, *, sett
     size = Verdict("size", None if quantity else "size_zero", quantity, 1, quantity - 1, "count")
     if not quantity:
         return Choice((fresh, levels, held, size), None)
-    premium = limit * quantity * 100
+    premium = money.notional(limit, quantity)
     cost = premium + commission * quantity
     exposure = gates.exposure(portfolio, ledger, cost=premium, limits=settings.gates)
     power = gates.buying_power(portfolio, ledger, cost=cost, commission=commission)

@@ -2,6 +2,8 @@
 
 from rules import orders, outcomes
 from rules.settings import Settings
+from state import money
+from state.calendar import SECOND
 from state.facts import (
     Alerted,
     AnyFact,
@@ -17,8 +19,6 @@ from state.market import Mask, SettlementPrint
 from state.order import Intent, Order, OrderPhase
 from state.portfolio import Portfolio
 from state.position import Position
-
-SECOND = 1_000_000_000
 
 
 def due(portfolio: Portfolio, settings: Settings) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ def settle(portfolio: Portfolio, position_id: str, settings: Settings) -> tuple[
     reduced = PositionReduced(
         position.id,
         quantity=quantity,
-        proceeds=intrinsic * quantity * 100,
+        proceeds=money.notional(intrinsic, quantity),
         cost=position.cost_open,
         entry_commission=position.commission_open,
         exit_commission=0,

@@ -5,14 +5,13 @@ from enum import StrEnum
 import msgspec
 
 from rules.ticks import TickRules
+from state.calendar import SECOND
 from state.effects import CancelOrder, Effect, PlaceOrder, Reply, outstanding
 from state.inputs import BrokerReported, ReportKind
 from state.market import Quote
 from state.money import BASIS_POINTS, Count, Pct, Usd
 from state.order import Order, Side
 from state.portfolio import Portfolio
-
-SECOND = 1_000_000_000
 
 
 class FillModel(StrEnum):

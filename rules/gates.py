@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from state.calendar import Calendar
+from state.calendar import SECOND, Calendar
 from state.calendar import Phase as SessionPhase
 from state.contract import Contract
 from state.market import Quote
@@ -12,8 +12,6 @@ from state.money import BASIS_POINTS, Count, Pct, Usd
 from state.order import Intent, Order
 from state.portfolio import Portfolio
 from state.signal import Signal, Verdict
-
-SECOND = 1_000_000_000
 
 
 class GateLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,12 +1,12 @@
 """What ends by itself: entries that time out or drift away, and finished nouns that leave memory once a day."""
 
 from rules.settings import Settings
+from state.calendar import SECOND
 from state.facts import AnyFact, MarketRetired, NounsRetired, OrderCancelAsked
 from state.money import BASIS_POINTS
 from state.order import Intent, OrderPhase
 from state.portfolio import Portfolio
 
-SECOND = 1_000_000_000
 HORIZON_S = 172_800
 """48 hours: how long content hashes and finished nouns are kept in memory. An older alert is stale by its own time."""
 

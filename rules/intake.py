@@ -5,12 +5,11 @@ from msgspec.structs import replace
 from rules import operator, reading
 from rules.settings import Settings
 from state.alert import AtSource, BadAlert, Entry, ExitAlert, FieldError, NotEntry
+from state.calendar import SECOND
 from state.facts import AlertLogged, AnyFact, CloseAsked, OrderCancelAsked, SignalCreated
 from state.inputs import AlertReceived
 from state.portfolio import Portfolio
 from state.signal import Signal
-
-SECOND = 1_000_000_000
 
 ACCEPTED = "accepted"
 DUPLICATE = "duplicate"

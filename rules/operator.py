@@ -1,6 +1,6 @@
 """What the operator asks for: closing positions, at once or at the next open, and giving up the entries in flight."""
 
-from state.facts import AnyFact, CloseAsked, OrderCancelAsked
+from state.facts import Alerted, AnyFact, CloseAsked, OrderCancelAsked
 from state.inputs import OperatorAsked
 from state.order import Intent, Order, OrderPhase
 from state.portfolio import Portfolio
@@ -21,6 +21,11 @@ def close(portfolio: Portfolio, position_id: str, told: OperatorAsked) -> tuple[
     if portfolio.positions[position_id].close_asked is not None:
         return ()
     return (CloseAsked(position_id, "manual", told.words),)
+
+
+def nothing(told: OperatorAsked) -> tuple[AnyFact, ...]:
+    """Say that an ask found nothing to close: a mistyped id must not pass for a closed position."""
+    return (Alerted("nothing_to_close", told.close),)
 
 
 def opening(portfolio: Portfolio, told: OperatorAsked) -> tuple[str, ...]:

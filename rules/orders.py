@@ -3,6 +3,7 @@
 import msgspec
 
 from rules.ticks import TickRules
+from state.calendar import SECOND
 from state.contract import Contract
 from state.errors import LawBroken
 from state.money import Count, Pct, Usd
@@ -10,8 +11,6 @@ from state.order import Intent, Order, Side
 from state.portfolio import Portfolio
 from state.position import Position
 from state.signal import Recommendation, Signal
-
-SECOND = 1_000_000_000
 
 
 class OrderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,6 @@ from state.money import Count, Pct
 from state.position import ExitTerms
 from state.signal import Signal
 
-SECOND = 1_000_000_000
 DAY_S = 86_400
 
 

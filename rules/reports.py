@@ -3,6 +3,7 @@
 from rules import outcomes
 from rules.settings import Settings
 from state import money
+from state.calendar import SECOND
 from state.errors import LawBroken
 from state.facts import (
     Alerted,
@@ -24,8 +25,6 @@ from state.order import Intent, Order, OrderTrigger
 from state.portfolio import Portfolio
 from state.position import Position
 from state.signal import SignalPhase
-
-SECOND = 1_000_000_000
 
 _ENDINGS = {
     ReportKind.CANCELLED: (OrderTrigger.CANCEL, "broker_cancelled"),

@@ -4,6 +4,7 @@ import numpy as np
 
 from state.ledger import LEDGERS
 from state.market import Ints, MarketView, Mask
+from state.money import MULTIPLIER
 from state.position import Position, PositionPhase
 
 NEVER = 2**63 - 1
@@ -109,7 +110,7 @@ class Book:
     def value(self, ledger: str) -> int:
         """Marks of a ledger's live positions, in micro-dollars."""
         mine = self.column("ledger") == LEDGERS.index(ledger)
-        return int((self.column("mark") * self.column("quantity") * 100)[mine].sum())
+        return int((self.column("mark") * self.column("quantity") * MULTIPLIER)[mine].sum())
 
     def carried(self, ledger: str) -> tuple[int, int]:
         """(cost, entry commission) that a ledger's live positions carry, in micro-dollars."""

@@ -15,7 +15,10 @@ import msgspec
 from state.contract import Contract
 from state.errors import LawBroken
 
-_HOUR_NS = 3_600 * 10**9
+SECOND = 1_000_000_000
+"""Nanoseconds in a second: instants are nanoseconds, settings speak of seconds."""
+
+_HOUR_NS = 3_600 * SECOND
 _ETH_START_NS = 4 * _HOUR_NS
 _ETH_END_NS = 20 * _HOUR_NS
 _THURSDAY = 3

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from state import money
 from state.contract import Contract
 from state.life import Life
 
@@ -148,4 +149,4 @@ class Order(msgspec.Struct, frozen=True):
     @property
     def worst_cost(self) -> int:
         """The most the unfilled rest of a limit order to open can cost, without commission, in micro-dollars."""
-        return 0 if self.limit_price is None else self.limit_price * self.quantity_left * 100
+        return 0 if self.limit_price is None else money.notional(self.limit_price, self.quantity_left)

@@ -6,7 +6,7 @@ import msgspec
 
 from state.contract import Contract
 from state.life import Life
-from state.money import BASIS_POINTS
+from state.money import BASIS_POINTS, MULTIPLIER
 
 
 class PositionPhase(StrEnum):
@@ -65,7 +65,7 @@ class ExitTerms(msgspec.Struct, frozen=True, array_like=True):
         The target is rounded up and the stop down to whole micro-dollars, so that a mark reaches a level exactly
         when the profit or loss in percent of cost reaches its percentage.
         """
-        shares = quantity * 100 * BASIS_POINTS
+        shares = quantity * MULTIPLIER * BASIS_POINTS
         target, stop = self.target_price, self.stop_price
         if target is None:
             target = -(-cost * (BASIS_POINTS + self.target_bp) // shares)
@@ -119,7 +119,7 @@ class Position(msgspec.Struct, frozen=True):
     @property
     def entry_price(self) -> int:
         """The quantity-weighted average fill price per share, rounded down to whole micro-dollars."""
-        return self.cost // (self.quantity * 100)
+        return self.cost // (self.quantity * MULTIPLIER)
 
     @property
     def live(self) -> bool:

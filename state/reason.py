@@ -150,6 +150,7 @@ _ROWS: tuple[tuple[str, Stage, Severity, bool, str], ...] = (
     ("min_dte_exit", Stage.EXIT, Severity.INFO, False, "too few days are left to expiration"),
     ("max_hold_time", Stage.EXIT, Severity.INFO, False, "the position was held as long as its profile allows"),
     ("manual", Stage.EXIT, Severity.INFO, False, "the operator asked to close the position"),
+    ("nothing_to_close", Stage.EXIT, Severity.WARNING, False, "what the operator asked to close is not open"),
     ("expiration", Stage.EXIT, Severity.INFO, False, "the contract expired and settled"),
     (
         "settlement_print_missing",

@@ -138,3 +138,12 @@ def test_a_file_that_cannot_be_read_is_bad_usage(tmp_path: Path, name: str, cont
 def test_an_empty_file_holds_no_alerts(tmp_path: Path) -> None:
     """A market may be watched without any."""
     assert alert_file.read(written(tmp_path, "")) == []
+
+
+@pytest.mark.parametrize("close", ["ALL", "pos-1", "SPY", ""])
+def test_a_close_names_all_or_a_position(tmp_path: Path, close: str) -> None:
+    """A mistyped one is refused with its line, and never passes for a close."""
+    file = tmp_path / "alerts.jsonl"
+    file.write_text(json.dumps({"at": "2026-02-13T15:30:00Z", "close": close}) + "\n")
+    with pytest.raises(BadUsage, match=r"line 1: .* cannot be closed; name all, or a position"):
+        alert_file.read(file)

@@ -3,12 +3,15 @@
 import json
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle.masking import MASK, UNREADABLE_BYTES_MAX, mask
+from rules.reading import read
+from state.alert import Entry
 from state.inputs import AlertReceived
 from state.record import Record, decode, encode
 
@@ -148,3 +151,23 @@ def test_any_text_can_be_masked(body: str) -> None:
     """No text raises, what comes back is UTF-8, and masking once is enough."""
     once = mask(body)
     assert once.encode().decode() == mask(once)
+
+
+HIDDEN = "hunter12"
+GOOD = '{"symbol": "SPY", "direction": "long", "timeframe": "5m"'
+DAMAGED = [
+    "payload=" + quote(f'{GOOD}, "token": "{HIDDEN}"}}'),
+    f'{GOOD}, "tok\\u0065n": "{HIDDEN}",}}',
+    f'{GOOD}, "token": ["a", "{HIDDEN}"],}}',
+    f'{GOOD}, "token": {{"v": "{HIDDEN}"}},}}',
+    f'{GOOD}, "note": "https://user:{HIDDEN}@example.com/",}}',
+]
+
+
+@pytest.mark.parametrize("body", DAMAGED)
+def test_a_mendable_body_loses_its_secret_and_reads_alike(body: str) -> None:
+    """Whatever the reading mends, the mask mends too: the same signal, and no secret left."""
+    masked = mask(body)
+    assert HIDDEN not in masked
+    kinds = [type(read(one, source="x", received_at=10**18)) for one in (body, masked)]
+    assert kinds == [Entry, Entry]
