@@ -17,7 +17,7 @@ from oracle.market.tape import Tape
 from oracle.summary import Summary
 from oracle.version import code_version
 from oracle.walk import Walk
-from state.calendar import SECOND
+from state.calendar import SECOND, Calendar
 from state.disk import Disk
 from state.frames import Run
 from state.inputs import AnyInput, CalendarAdopted
@@ -102,7 +102,7 @@ def _span(tape: Tape, arrivals: list[tuple[int, tuple[AnyInput, ...]]]) -> tuple
     return min(instants) - 1, max(instants)
 
 
-def _calendar(tape: Tape, start: int, end: int) -> Any:
+def _calendar(tape: Tape, start: int, end: int) -> Calendar:
     """Sessions from two weeks before the run to beyond the last expiration on its tape."""
     first, last = _date(start) - _CALENDAR_BEFORE, max(_date(end), tape.last_expiry or date.min) + _CALENDAR_AFTER
     return sessions.build(first, last)

@@ -17,7 +17,7 @@ _SECRET = re.compile(rf"{_WORDS}|^(?:key|pin|pass|otp)$", re.IGNORECASE)
 # before the word is no part of the match, so that a long text is searched in one pass.
 _IN_TEXT = re.compile(
     rf"(?P<key>(?:{_WORDS}|(?<![\w-])(?:key|pin|pass|otp))[\w-]{{0,40}}\\?[\"'”]?\s*[:=]\s*)"
-    r"(?P<value>\[[^\]]*\]?|\{{[^}}]*\}}?|\\\"(?:(?!\\\").)*(?:\\\")?|\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|basic)\s+)?[^\s,;&}\])]+)",
+    r"(?P<value>\[[^\]]*\]?|\{[^}]*\}?|\\\"(?:(?!\\\").)*(?:\\\")?|\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?:bearer|basic)\s+)?[^\s,;&}\])]+)",
     re.IGNORECASE | re.DOTALL,
 )
 _CREDENTIALS = re.compile(r"(?P<scheme>://)[^/\s:@\"]{1,200}:[^/\s@\"]{1,200}@")

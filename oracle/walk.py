@@ -10,7 +10,6 @@ from oracle.loop import Loop
 from oracle.market.tape import Tape
 from oracle.observe import Observer
 from rules import due, wants
-from state.calendar import Session
 from state.facts import UnitFailed
 from state.inputs import AnyInput
 from state.portfolio import Portfolio
@@ -84,12 +83,11 @@ class Walk:
 
     def _next_seen(self) -> int | None:
         """The tape's next instant inside a session, while anything is wanted from it."""
-        portfolio, settings = self.portfolio, self._loop.settings
-        now = portfolio.now
-        if wants.plan(portfolio, settings.wants, settings.profiles.entry_dte(), now=now).empty:
+        portfolio, now = self.portfolio, self.portfolio.now
+        if not wants.anything(portfolio):
             return None
-        session: Session | None = portfolio.sessions.session_at_or_before(now)
-        if session is None or now >= session.late_close:
+        session = portfolio.sessions.session_at_or_before(now)
+        if now >= session.late_close:
             session = portfolio.sessions.next_session(now)
         seen = self._tape.next_instant(max(now, session.open - 1))
         if seen is None or seen <= session.late_close:

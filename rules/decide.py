@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +15,7 @@ from state.facts import AnyFact, UnitFailed
 from state.inputs import AlertReceived, AnyInput, BrokerReported, OperatorAsked, TickReached
 from state.portfolio import Portfolio
 
+Answer = TypeVar("Answer")
 Rule = Callable[[], tuple[AnyFact, ...]]
 
 
@@ -48,13 +50,21 @@ def decide(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[An
 
 def _listed(stage: Stage) -> tuple[Unit, ...]:
     """The units of a stage; one that cannot be listed is itself a unit that fails, and the other stages go on."""
+    units, exception = _tried(stage.units)
+    if exception is None:
+        return units
+    failed = UnitFailed(stage.name, "processing_failed", exception)
+    return (Unit(stage.name, lambda: (failed,)),)
+
+
+def _tried(asked: Callable[[], Iterable[Answer]]) -> tuple[tuple[Answer, ...], str | None]:
+    """What was asked for, or the name of the exception that came instead. Raises LawBroken through."""
     try:
-        return tuple(stage.units())
+        return tuple(asked()), None
     except LawBroken:
         raise
-    except Exception as failure:  # noqa: BLE001  As below: what one stage cannot do must not stop the others.
-        failed = UnitFailed(stage.name, "processing_failed", type(failure).__name__)
-        return (Unit(stage.name, lambda: (failed,)),)
+    except Exception as failure:  # noqa: BLE001  The only broad except of the core: one unit must not stop the others.
+        return (), type(failure).__name__
 
 
 def _stages(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[Stage, ...]:
@@ -119,12 +129,10 @@ def _orders(portfolio: Portfolio, settings: Settings) -> Iterable[Unit]:
 
 
 def _ask(portfolio: Portfolio, unit: Unit, settings: Settings) -> tuple[AnyFact, ...]:
-    try:
-        return unit.rule()
-    except LawBroken:
-        raise
-    except Exception as failure:  # noqa: BLE001  The only broad except of the core: one unit must not stop the others.
-        return (_failed(portfolio, unit, type(failure).__name__, settings=settings), *unit.otherwise())
+    facts, exception = _tried(unit.rule)
+    if exception is None:
+        return facts
+    return (_failed(portfolio, unit, exception, settings=settings), *unit.otherwise())
 
 
 def _failed(portfolio: Portfolio, unit: Unit, exception: str, *, settings: Settings) -> UnitFailed:

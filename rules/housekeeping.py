@@ -45,6 +45,5 @@ def retire(portfolio: Portfolio) -> tuple[AnyFact, ...]:
     )
     facts: list[AnyFact] = [NounsRetired(today, signals, orders, positions, before)]
     if any(one.expiry < today for one in portfolio.market.contracts):
-        keep = tuple(one.contract.occ for one in portfolio.live_positions())
-        facts.append(MarketRetired(today, keep))
+        facts.append(MarketRetired(today, portfolio.book.held()))
     return tuple(facts)

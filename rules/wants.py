@@ -40,10 +40,13 @@ class Plan(msgspec.Struct, frozen=True):
     contracts: tuple[str, ...]
     settlements: tuple[SettlementWanted, ...]
 
-    @property
-    def empty(self) -> bool:
-        """True when nothing has to be observed."""
-        return not (self.symbols or self.contracts)
+
+def anything(portfolio: Portfolio) -> bool:
+    """Whether a plan made now would hold anything: something is held, worked for, or watched for an alert's sake."""
+    if len(portfolio.book) or portfolio.working:
+        return True
+    watches = (*portfolio.watches.values(), *portfolio.watched_contracts.values())
+    return any(until >= portfolio.now for until in watches)
 
 
 def plan(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, tuple[int, int]], *, now: int) -> Plan:

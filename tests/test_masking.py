@@ -188,3 +188,11 @@ def test_a_mendable_body_loses_its_secret_and_reads_alike(body: str) -> None:
     assert HIDDEN not in masked
     kinds = [type(read(one, source="x", received_at=10**18)) for one in (body, masked)]
     assert kinds == [Entry, Entry]
+
+
+@pytest.mark.parametrize("value", ["[a, hunter12]", "{v: hunter12}", "hunter12", "'hunter12'"])
+def test_a_text_nobody_can_mend_loses_the_whole_value(value: str) -> None:
+    """Also one in brackets, to its end."""
+    assert mask(f"buy now token: {value} and go") == 'buy now token: "***" and go'.replace(
+        '"', "'" if value[0] == "'" else '"'
+    )

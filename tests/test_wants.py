@@ -11,6 +11,8 @@ from tests.stage import SPY_CALL, TRACE, Stage, instant
 
 DAY = "2026-02-13"
 
+NOTHING = wants.Plan((), (), (), ())
+
 
 def planned(stage: Stage, clock: str) -> Plan:
     """The plan for a cycle at a clock time of the stage's day."""
@@ -20,7 +22,7 @@ def planned(stage: Stage, clock: str) -> Plan:
 
 def test_an_empty_stage_wants_nothing() -> None:
     """No alert, no position, no order: nothing has to be observed."""
-    assert planned(Stage(DAY), "10:30:00").empty
+    assert planned(Stage(DAY), "10:30:00") == NOTHING
 
 
 def test_an_alert_wants_its_symbol_and_a_slice_of_its_chain() -> None:
@@ -30,7 +32,7 @@ def test_an_alert_wants_its_symbol_and_a_slice_of_its_chain() -> None:
     plan = planned(stage, "10:30:00")
     assert plan.symbols == ("SPY",)
     assert plan.slices == (ChainSlice("SPY", date(2026, 2, 18), date(2026, 2, 27), 3),)
-    assert (plan.contracts, plan.settlements, plan.empty) == ((), (), False)
+    assert (plan.contracts, plan.settlements) == ((), ())
 
 
 def test_a_refused_signal_is_watched_like_a_traded_one() -> None:
@@ -55,7 +57,7 @@ def test_watching_ends_with_the_horizon() -> None:
         ("QQQ",),
         ("QQQ260220C00601000",),
     )
-    assert planned(stage, "10:30:02").empty
+    assert planned(stage, "10:30:02") == NOTHING
 
 
 def test_what_is_held_or_ordered_is_wanted() -> None:
@@ -84,3 +86,20 @@ def test_an_expired_position_wants_its_print() -> None:
     assert planned(stage, "16:00:00").settlements == both
     stage.day = "2026-02-23"
     assert planned(stage, "10:00:00").settlements == both
+
+
+def test_something_is_wanted_exactly_while_a_plan_holds_something() -> None:
+    """Nothing at first, then for the alert's sake, then for what is held, and nothing once all of that is over."""
+    stage = Stage(DAY, TRACE)
+    assert not wants.anything(stage.portfolio)
+    stage.buy("10:30:00")
+    assert wants.anything(stage.portfolio)
+    held = planned(stage, "10:31:00")
+    assert (held == NOTHING) is not wants.anything(stage.portfolio)
+    stage.ask_close("11:00:00")
+    for clock in ("11:00:00", "11:00:01"):
+        stage.tick(clock, f"{SPY_CALL} 3.43 3.47")
+    stage.day = "2026-02-19"
+    stage.tick("10:31:00")
+    assert not wants.anything(stage.portfolio)
+    assert planned(stage, "10:31:00") == NOTHING
