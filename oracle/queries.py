@@ -22,7 +22,9 @@ from state.tables import TABLES, reading, unusable
 
 _TABLE_OF = {"trades": "fills"}
 _LOOK_AT_MAX = 5
-NESTED = frozenset({"errors", "warnings", "contributing", "verdicts", "recommendation", "exit_reasons", "reasons"})
+NESTED = frozenset(
+    {"errors", "warnings", "contributing", "verdicts", "recommendation", "exit_reasons", "reasons", "flags"}
+)
 """The columns that hold JSON; all other text is text, whatever it begins with."""
 
 

@@ -10,9 +10,9 @@ ALL = "all"
 
 def named(portfolio: Portfolio, told: OperatorAsked) -> tuple[str, ...]:
     """The live positions an ask is about, oldest first; an unknown or closed one is about nothing."""
-    if told.close == ALL:
+    if told.about == ALL:
         return tuple(one.id for one in portfolio.live_positions())
-    position = portfolio.positions.get(told.close)
+    position = portfolio.positions.get(told.about)
     return (position.id,) if position is not None and position.live else ()
 
 
@@ -25,12 +25,12 @@ def close(portfolio: Portfolio, position_id: str, told: OperatorAsked) -> tuple[
 
 def nothing(told: OperatorAsked) -> tuple[AnyFact, ...]:
     """Say that an ask found nothing to close: a mistyped id must not pass for a closed position."""
-    return (Alerted("nothing_to_close", told.close),)
+    return (Alerted("nothing_to_close", told.about),)
 
 
 def opening(portfolio: Portfolio, told: OperatorAsked) -> tuple[str, ...]:
     """The entries in flight that would open what is asked to be closed."""
-    return tuple(one.id for one in entries(portfolio) if told.close in (ALL, one.position_id))
+    return tuple(one.id for one in entries(portfolio) if told.about in (ALL, one.position_id))
 
 
 def give_up(order_id: str) -> tuple[AnyFact, ...]:

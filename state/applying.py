@@ -5,12 +5,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from state import applying_positions as positions
 from state import facts as f
 from state.errors import LawBroken
-from state.ledger import LEDGERS
+from state.halt import Halt
 from state.order import ORDER_LIFE, Intent, Order, OrderTrigger
 from state.portfolio import Portfolio
-from state.position import POSITION_LIFE, Position, PositionPhase, PositionTrigger
 from state.signal import SIGNAL_LIFE, Signal, SignalPhase, SignalTrigger
 
 
@@ -24,20 +24,6 @@ def _signal(portfolio: Portfolio, signal_id: str) -> Signal:
         return portfolio.signals[signal_id]
     except KeyError:
         raise LawBroken(f"there is no signal {signal_id}") from None
-
-
-def _position(portfolio: Portfolio, position_id: str) -> Position:
-    try:
-        return portfolio.positions[position_id]
-    except KeyError:
-        raise LawBroken(f"there is no position {position_id}") from None
-
-
-def _live(portfolio: Portfolio, position_id: str) -> Position:
-    position = _position(portfolio, position_id)
-    if not position.live:
-        raise LawBroken(f"position {position.id} is closed")
-    return position
 
 
 def _advance(portfolio: Portfolio, signal_id: str, trigger: SignalTrigger, **changes: Any) -> None:
@@ -55,11 +41,6 @@ def _move(portfolio: Portfolio, order: Order, trigger: OrderTrigger, **changes: 
         portfolio.working.pop(order.id, None)
     portfolio.orders[order.id] = order
     return order
-
-
-def _keep(portfolio: Portfolio, position: Position) -> None:
-    portfolio.positions[position.id] = position
-    portfolio.book.update(position)
 
 
 # -- alerts and signals ---------------------------------------------------------------------------------------------
@@ -112,18 +93,25 @@ def _signal_retry_scheduled(portfolio: Portfolio, fact: f.SignalRetryScheduled) 
 
 
 def _signal_approved(portfolio: Portfolio, fact: f.SignalApproved) -> None:
-    changes = {"verdicts": fact.verdicts, "recommendation": fact.recommendation, "decided_at": portfolio.now}
-    _advance(portfolio, fact.signal_id, SignalTrigger.APPROVE, next_at=None, **changes)
+    _judged(portfolio, fact, SignalTrigger.APPROVE, recommendation=fact.recommendation)
 
 
 def _signal_decided(portfolio: Portfolio, fact: f.SignalDecided) -> None:
-    changes = {"verdicts": fact.verdicts, "recommendation": fact.recommendation, "decided_at": portfolio.now}
-    _advance(portfolio, fact.signal_id, SignalTrigger.DECIDE_ONLY, next_at=None, reason=fact.code, **changes)
+    _judged(portfolio, fact, SignalTrigger.DECIDE_ONLY, recommendation=fact.recommendation, reason=fact.code)
 
 
 def _signal_refused(portfolio: Portfolio, fact: f.SignalRefused) -> None:
-    changes = {"contributing": fact.contributing, "verdicts": fact.verdicts, "decided_at": portfolio.now}
-    _advance(portfolio, fact.signal_id, SignalTrigger.REJECT, next_at=None, reason=fact.code, **changes)
+    _judged(portfolio, fact, SignalTrigger.REJECT, contributing=fact.contributing, reason=fact.code)
+
+
+def _judged(
+    portfolio: Portfolio,
+    fact: f.SignalApproved | f.SignalDecided | f.SignalRefused,
+    trigger: SignalTrigger,
+    **changes: Any,
+) -> None:
+    known = {"verdicts": fact.verdicts, "flags": fact.flags, "decided_at": portfolio.now}
+    _advance(portfolio, fact.signal_id, trigger, next_at=None, **known, **changes)
 
 
 def _signal_executed(portfolio: Portfolio, fact: f.SignalExecuted) -> None:
@@ -198,116 +186,24 @@ def _order_ended(portfolio: Portfolio, fact: f.OrderEnded) -> None:
     _move(portfolio, order, OrderTrigger(fact.trigger), reports=fact.number, end_reason=fact.reason)
 
 
-# -- positions ------------------------------------------------------------------------------------------------------
+# -- halts and flags ------------------------------------------------------------------------------------------------
 
 
-def _position_opened(portfolio: Portfolio, fact: f.PositionOpened) -> None:
-    position = fact.position
-    if position.book not in LEDGERS or position.id in portfolio.positions:
-        raise LawBroken(f"position {position.id} cannot be opened in ledger {position.book}")
-    instants = portfolio.instants_of(position.contract)
-    portfolio.count(position.id)
-    portfolio.positions[position.id] = position
-    portfolio.book.add(position, instants, portfolio.market)
-    portfolio.ledgers[position.book].buy(
-        position.contract.underlying, cost=position.cost, commission=position.commission, opens=True
-    )
-    portfolio.touched.add(position.book)
+def _entries_halted(portfolio: Portfolio, fact: f.EntriesHalted) -> None:
+    portfolio.halts[fact.code] = Halt(fact.code, fact.words, portfolio.now)
 
 
-def _position_increased(portfolio: Portfolio, fact: f.PositionIncreased) -> None:
-    position = _position(portfolio, fact.position_id)
-    if position.phase is not PositionPhase.OPEN:
-        raise LawBroken(f"position {position.id} is {position.phase} and cannot grow")
-    _keep(
-        portfolio,
-        replace(
-            position,
-            quantity=position.quantity + fact.quantity,
-            quantity_open=position.quantity_open + fact.quantity,
-            cost=position.cost + fact.cost,
-            cost_open=position.cost_open + fact.cost,
-            commission=position.commission + fact.commission,
-            commission_open=position.commission_open + fact.commission,
-            target=fact.target,
-            stop=fact.stop,
-            initial_risk=fact.initial_risk,
-        ),
-    )
-    portfolio.ledgers[position.book].buy(
-        position.contract.underlying, cost=fact.cost, commission=fact.commission, opens=False
-    )
-    portfolio.touched.add(position.book)
+def _entries_resumed(portfolio: Portfolio, fact: f.EntriesResumed) -> None:
+    if fact.code not in portfolio.halts:
+        raise LawBroken(f"nothing is halted for {fact.code}")
+    del portfolio.halts[fact.code]
 
 
-def _position_reduced(portfolio: Portfolio, fact: f.PositionReduced) -> None:
-    position = _position(portfolio, fact.position_id)
-    left = position.quantity_open - fact.quantity
-    if fact.quantity <= 0 or left < 0:
-        raise LawBroken(f"position {position.id} holds {position.quantity_open} contracts, not {fact.quantity}")
-    if left == 0 and (position.cost_open != fact.cost or position.commission_open != fact.entry_commission):
-        raise LawBroken(f"position {position.id} would end empty but still carry cost")
-    _keep(
-        portfolio,
-        replace(
-            position,
-            quantity_open=left,
-            cost_open=position.cost_open - fact.cost,
-            commission=position.commission + fact.exit_commission,
-            commission_open=position.commission_open - fact.entry_commission,
-            proceeds=position.proceeds + fact.proceeds,
-            realized_gross=position.realized_gross + fact.gross,
-            realized_net=position.realized_net + fact.net,
-        ),
-    )
-    portfolio.ledgers[position.book].sell(
-        proceeds=fact.proceeds,
-        cost=fact.cost,
-        entry_commission=fact.entry_commission,
-        exit_commission=fact.exit_commission,
-    )
-    portfolio.today(position.book).realized_net += fact.net
-    portfolio.touched.add(position.book)
-
-
-def _close_asked(portfolio: Portfolio, fact: f.CloseAsked) -> None:
-    position = _live(portfolio, fact.position_id)
-    portfolio.asked[position.id] = None
-    _keep(portfolio, replace(position, close_asked=fact.reason, close_words=fact.words))
-
-
-def _exit_chosen(portfolio: Portfolio, fact: f.ExitChosen) -> None:
-    position = _position(portfolio, fact.position_id)
-    phase = POSITION_LIFE.advance(position.phase, PositionTrigger.BEGIN_CLOSE)
-    _keep(portfolio, replace(position, phase=phase, exit_order_id=fact.order_id, exit_reasons=fact.reasons))
-
-
-def _position_reopened(portfolio: Portfolio, fact: f.PositionReopened) -> None:
-    position = _position(portfolio, fact.position_id)
-    phase = POSITION_LIFE.advance(position.phase, PositionTrigger.REOPEN)
-    _keep(portfolio, replace(position, phase=phase, exit_order_id=None))
-
-
-def _position_settled(portfolio: Portfolio, fact: f.PositionSettled) -> None:
-    position = _live(portfolio, fact.position_id)
-    portfolio.positions[position.id] = replace(
-        position, settled_at=fact.settlement_at, settlement_price=fact.settlement_price
-    )
-
-
-def _position_closed(portfolio: Portfolio, fact: f.PositionClosed) -> None:
-    position = _position(portfolio, fact.position_id)
-    if position.quantity_open:
-        raise LawBroken(f"position {position.id} still holds {position.quantity_open} contracts")
-    phase = POSITION_LIFE.advance(position.phase, PositionTrigger.CLOSE)
-    _keep(portfolio, replace(position, phase=phase, exit_reasons=fact.reasons, closed_at=portfolio.now))
-    portfolio.asked.pop(position.id, None)
-    portfolio.ledgers[position.book].close(position.contract.underlying)
-
-
-def _outcome_recorded(portfolio: Portfolio, fact: f.OutcomeRecorded) -> None:
-    portfolio.count(fact.outcome.id)
-    portfolio.outcomes.append(fact.outcome)
+def _flag_set(portfolio: Portfolio, fact: f.FlagSet) -> None:
+    if fact.on is None:
+        portfolio.flags.pop(fact.name, None)
+    else:
+        portfolio.flags[fact.name] = fact.on
 
 
 # -- housekeeping ---------------------------------------------------------------------------------------------------
@@ -321,7 +217,7 @@ def _nouns_retired(portfolio: Portfolio, fact: f.NounsRetired) -> None:
     owing = [
         *(one for one in fact.signals if _signal(portfolio, one).undecided),
         *(one for one in fact.orders if portfolio.order_of(one).working),
-        *(one for one in fact.positions if _position(portfolio, one).live),
+        *(one for one in fact.positions if positions.position_of(portfolio, one).live),
     ]
     if owing:
         raise LawBroken(f"{', '.join(owing)} cannot be retired: it still owes something")
@@ -363,15 +259,18 @@ _APPLY: dict[type, Callable[[Portfolio, Any], None]] = {
     f.OrderCancelAsked: _order_cancel_asked,
     f.OrderFilled: _order_filled,
     f.OrderEnded: _order_ended,
-    f.PositionOpened: _position_opened,
-    f.PositionIncreased: _position_increased,
-    f.PositionReduced: _position_reduced,
-    f.CloseAsked: _close_asked,
-    f.ExitChosen: _exit_chosen,
-    f.PositionReopened: _position_reopened,
-    f.PositionSettled: _position_settled,
-    f.PositionClosed: _position_closed,
-    f.OutcomeRecorded: _outcome_recorded,
+    f.PositionOpened: positions.position_opened,
+    f.PositionIncreased: positions.position_increased,
+    f.PositionReduced: positions.position_reduced,
+    f.CloseAsked: positions.close_asked,
+    f.ExitChosen: positions.exit_chosen,
+    f.PositionReopened: positions.position_reopened,
+    f.PositionSettled: positions.position_settled,
+    f.PositionClosed: positions.position_closed,
+    f.OutcomeRecorded: positions.outcome_recorded,
+    f.EntriesHalted: _entries_halted,
+    f.EntriesResumed: _entries_resumed,
+    f.FlagSet: _flag_set,
     f.Alerted: _alerted,
     f.NounsRetired: _nouns_retired,
     f.MarketRetired: _market_retired,

@@ -63,11 +63,12 @@ class SignalRetryScheduled(Fact, frozen=True):
 
 
 class SignalApproved(Fact, frozen=True):
-    """A signal is to be traded as recommended."""
+    """A signal is to be traded as recommended; `flags` are those that were on when it was judged."""
 
     signal_id: str
     verdicts: tuple[Verdict, ...]
     recommendation: Recommendation
+    flags: tuple[str, ...] = ()
 
 
 class SignalDecided(Fact, frozen=True):
@@ -77,6 +78,7 @@ class SignalDecided(Fact, frozen=True):
     code: str
     verdicts: tuple[Verdict, ...]
     recommendation: Recommendation
+    flags: tuple[str, ...] = ()
 
 
 class SignalRefused(Fact, frozen=True):
@@ -86,6 +88,7 @@ class SignalRefused(Fact, frozen=True):
     code: str
     contributing: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
+    flags: tuple[str, ...] = ()
 
 
 class SignalExecuted(Fact, frozen=True):
@@ -225,6 +228,28 @@ class OutcomeRecorded(Fact, frozen=True):
     outcome: Outcome
 
 
+class EntriesHalted(Fact, frozen=True):
+    """Nothing is opened any more, for a registered reason; exits go on."""
+
+    code: str
+    words: str = ""
+
+
+class EntriesResumed(Fact, frozen=True):
+    """The reason to open nothing no longer holds."""
+
+    code: str
+    words: str = ""
+
+
+class FlagSet(Fact, frozen=True):
+    """A named switch was set over the configuration; None gives the word back to the configuration."""
+
+    name: str
+    on: bool | None
+    words: str = ""
+
+
 class Alerted(Fact, frozen=True):
     """Somebody should look: a registered code about a subject."""
 
@@ -283,6 +308,9 @@ AnyFact = (
     | PositionSettled
     | PositionClosed
     | OutcomeRecorded
+    | EntriesHalted
+    | EntriesResumed
+    | FlagSet
     | Alerted
     | UnitFailed
     | NounsRetired

@@ -1,5 +1,6 @@
 """What the world said, in the past tense: the only way anything non-deterministic enters the program."""
 
+from datetime import date
 from enum import StrEnum
 
 import msgspec
@@ -29,11 +30,28 @@ class CalendarAdopted(Input, frozen=True):
     calendar: Calendar
 
 
+class MarketKind(StrEnum):
+    """Where prices can come from."""
+
+    NONE = "none"
+    SIMULATED = "simulated"
+    TAPE = "tape"
+
+
+class MarketChosen(Input, frozen=True):
+    """Where prices come from, from here on. A simulated market follows from `seed` and the date it begins at."""
+
+    kind: MarketKind
+    seed: int = 0
+    first: date | None = None
+
+
 class AlertReceived(Input, frozen=True):
-    """One alert body, with secrets masked. `source` names the sender."""
+    """One alert body, with secrets masked. `source` names the sender, `request_id` the call that brought it."""
 
     body: str
     source: str
+    request_id: str = ""
 
 
 class TickReached(Input, frozen=True):
@@ -69,11 +87,68 @@ class BrokerReported(Input, frozen=True):
     reason: str | None = None
 
 
+class Ask(StrEnum):
+    """What an operator can ask for."""
+
+    CLOSE = "close"
+    HALT = "halt"
+    RESUME = "resume"
+    FLAG_ON = "flag_on"
+    FLAG_OFF = "flag_off"
+    FLAG_CLEAR = "flag_clear"
+    REQUEUE = "requeue"
+
+
 class OperatorAsked(Input, frozen=True):
-    """The operator asked to close positions: an id, or `all`, with a reason in words."""
+    """The operator asked for something, with a reason in words.
 
-    close: str
+    `about` is a position id or `all` to close, the name of a flag, a signal id to requeue; a halt and a resume are about
+    nothing.
+    """
+
+    about: str
     words: str
+    ask: Ask = Ask.CLOSE
 
 
-AnyInput = ConfigAdopted | CalendarAdopted | AlertReceived | TickReached | BrokerReported | OperatorAsked
+class RefusedCalls(msgspec.Struct, frozen=True, array_like=True):
+    """How many calls were answered alike without being read: masked beginnings of the first and the last of them."""
+
+    reason: str
+    status: int
+    count: int
+    first: str
+    last: str
+
+
+class CallsRefused(Input, frozen=True):
+    """What was turned away at the door since an instant (ns UTC), by reason: unauthenticated, oversized, no room."""
+
+    since: int
+    calls: tuple[RefusedCalls, ...]
+
+
+class ClockJumped(Input, frozen=True):
+    """Wall clock and monotonic clock came apart by so many nanoseconds, or agree again (0)."""
+
+    by: int
+
+
+class StorageTurned(Input, frozen=True):
+    """The journal lost its spare segment, or has one again."""
+
+    low: bool
+
+
+AnyInput = (
+    ConfigAdopted
+    | CalendarAdopted
+    | MarketChosen
+    | AlertReceived
+    | TickReached
+    | BrokerReported
+    | OperatorAsked
+    | CallsRefused
+    | ClockJumped
+    | StorageTurned
+)

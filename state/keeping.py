@@ -7,7 +7,8 @@ import msgspec
 
 from state.calendar import Calendar
 from state.errors import LawBroken
-from state.inputs import ConfigAdopted
+from state.halt import Halt
+from state.inputs import ConfigAdopted, MarketChosen
 from state.ledger import Ledger
 from state.market import MarketState, MarketView
 from state.order import Order
@@ -43,6 +44,9 @@ class PortfolioState(msgspec.Struct, frozen=True, array_like=True):
     watches: tuple[tuple[tuple[str, str], int], ...]
     watched_contracts: tuple[tuple[str, int], ...]
     alerts: tuple[tuple[tuple[str, str], int], ...]
+    chosen: MarketChosen | None
+    halts: tuple[Halt, ...]
+    flags: tuple[tuple[str, bool], ...]
     ledgers: tuple[tuple[str, Ledger], ...]
     marks: tuple[tuple[str, int, int], ...]
 
@@ -76,6 +80,9 @@ def encode(portfolio: Portfolio) -> bytes:
             watches=tuple(p.watches.items()),
             watched_contracts=tuple(p.watched_contracts.items()),
             alerts=tuple(p.alerts.items()),
+            chosen=p.chosen,
+            halts=tuple(p.halts.values()),
+            flags=tuple(p.flags.items()),
             ledgers=tuple(p.ledgers.items()),
             marks=tuple((one.id, *p.book.mark_of(one.id)) for one in p.live_positions()),
         )
@@ -103,6 +110,9 @@ def decode(body: bytes) -> Portfolio:
     portfolio.watches = dict(state.watches)
     portfolio.watched_contracts = dict(state.watched_contracts)
     portfolio.alerts = dict(state.alerts)
+    portfolio.chosen = state.chosen
+    portfolio.halts = {one.code: one for one in state.halts}
+    portfolio.flags = dict(state.flags)
     portfolio.ledgers = dict(state.ledgers)
     for position_id, mark, mark_at in state.marks:
         _restore_row(portfolio, position_id, (mark, mark_at))

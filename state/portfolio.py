@@ -10,7 +10,8 @@ from state.book import Book
 from state.calendar import Calendar
 from state.contract import Contract
 from state.errors import LawBroken
-from state.inputs import AnyInput, CalendarAdopted, ConfigAdopted, TickReached
+from state.halt import Halt
+from state.inputs import AnyInput, CalendarAdopted, ConfigAdopted, MarketChosen, TickReached
 from state.ledger import LEDGERS, Day, Ledger
 from state.market import MarketView
 from state.order import Order
@@ -25,7 +26,8 @@ class Portfolio:
     """Live nouns, counters, ledgers and the market view, as the fold of the journal.
 
     `undecided`, `working` and `asked` are indexes (insertion ordered) over the nouns that still owe something.
-    `hashes` and `accepted` are the two layers of deduplication, `watches` what is observed and until when.
+    `hashes` and `accepted` are the two layers of deduplication, `watches` what is observed and until when. `halts` are the
+    reasons to open nothing by their codes, `flags` the switches that were set over the configuration.
     """
 
     def __init__(self) -> None:
@@ -48,6 +50,9 @@ class Portfolio:
         self.watches: dict[tuple[str, str], int] = {}
         self.watched_contracts: dict[str, int] = {}
         self.alerts: dict[tuple[str, str], int] = {}
+        self.chosen: MarketChosen | None = None
+        self.halts: dict[str, Halt] = {}
+        self.flags: dict[str, bool] = {}
         self.ledgers: dict[str, Ledger] = {name: Ledger(0, 0) for name in LEDGERS}
         self.day: date | None = None
         self.retired_on: date | None = None
@@ -71,6 +76,8 @@ class Portfolio:
             case ConfigAdopted():
                 self.config = told
                 self._fund(told.cash_start)
+            case MarketChosen():
+                self.chosen = told
             case TickReached(seen=seen) if seen is not None:
                 if seen.newest_at > seen_at:
                     raise LawBroken(f"record {lsn} carries a market value from after it was seen")

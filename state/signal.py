@@ -101,7 +101,7 @@ class Recommendation(msgspec.Struct, frozen=True, array_like=True):
 class Signal(msgspec.Struct, frozen=True):
     """One admitted alert.
 
-    `next_at` is when it is due again after a retry or at the open; `watch_until` bounds what is observed for its sake.
+    `flags` are the switches that were on when it was judged. `next_at` is when it is due again after a retry or at the open; `watch_until` bounds what is observed for its sake.
     """
 
     id: str
@@ -125,6 +125,8 @@ class Signal(msgspec.Struct, frozen=True):
     decided_at: int | None = None
     order_id: str | None = None
     position_id: str | None = None
+    flags: tuple[str, ...] = ()
+    requeued_from: str | None = None
 
     @property
     def is_test(self) -> bool:

@@ -57,18 +57,6 @@ def test_the_fold_of_a_journal_is_the_portfolio() -> None:
     assert keeping.digest(portfolio) == stage.digest()
 
 
-def test_a_partial_close_moves_its_share() -> None:
-    """Four of nine sold at 3.62: the ledger realizes their part, the rest stays at its cost."""
-    stage = Stage(DAY, TRACE)
-    stage.buy("10:00:00")
-    stage.ask_close("10:08:00")
-    stage.tick("10:08:00", f"{SPY_CALL} 3.60 3.64 4 4")
-    stage.tick("10:08:01", f"{SPY_CALL} 3.60 3.64 4 4")
-    (held,), ledger = stage.portfolio.live_positions(), stage.portfolio.ledgers["paper"]
-    assert (held.quantity_open, held.cost_open, held.realized_net) == (5, usd("1725"), usd("68"))
-    assert (ledger.realized_net, ledger.cost_open, ledger.live) == (usd("68"), usd("1725"), 1)
-
-
 OWING = [
     NounsRetired(date(2026, 2, 17), ("sig-000001",), (), (), 0),
     NounsRetired(date(2026, 2, 17), (), ("ord-000001",), (), 0),

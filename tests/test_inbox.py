@@ -1,0 +1,56 @@
+"""The inbox is bounded, ordered, and keeps room for those who must be heard."""
+
+import asyncio
+
+import pytest
+
+from oracle.inbox import Busy, Inbox, InboxSettings
+from state.inputs import AlertReceived, OperatorAsked
+
+
+def alert(number: int) -> AlertReceived:
+    """One of several alerts."""
+    return AlertReceived(str(number), "webhook")
+
+
+async def test_alerts_are_taken_by_arrival() -> None:
+    """First in, first taken; then nothing, and nothing is announced any more."""
+    inbox = Inbox(InboxSettings())
+    for number in range(3):
+        inbox.offer(alert(number))
+    assert inbox.arrived.is_set()
+    assert [inbox.take().told for _ in range(3)] == [alert(0), alert(1), alert(2)]
+    assert inbox.take() is None
+    assert not inbox.arrived.is_set()
+
+
+@pytest.mark.produces("inbox_full")
+async def test_a_flood_of_alerts_leaves_the_operator_his_room() -> None:
+    """The third of two places is refused with a code; the operator still gets in, and is taken first."""
+    inbox = Inbox(InboxSettings(alerts_max=2, reserved_max=1))
+    inbox.offer(alert(1))
+    inbox.offer(alert(2))
+    with pytest.raises(Busy, match="send this one again") as refused:
+        inbox.offer(alert(3))
+    assert refused.value.code == "inbox_full"
+    inbox.put(OperatorAsked("all", "enough"))
+    with pytest.raises(Busy):
+        inbox.put(OperatorAsked("all", "again"))
+    assert isinstance(inbox.take().told, OperatorAsked)
+    assert len(inbox) == 2
+
+
+@pytest.mark.produces("stopping")
+async def test_a_closed_inbox_takes_no_alert_and_forgets_none() -> None:
+    """Closed it refuses with the code it was closed with; what waits is still taken, and it can be opened again."""
+    inbox = Inbox(InboxSettings())
+    kept = inbox.offer(alert(1))
+    inbox.close("stopping", "the program is being stopped")
+    with pytest.raises(Busy, match="being stopped") as refused:
+        inbox.offer(alert(2))
+    assert refused.value.code == "stopping"
+    waiting = inbox.take()
+    assert waiting is not None
+    assert waiting.answer is kept
+    inbox.open()
+    assert isinstance(inbox.offer(alert(3)), asyncio.Future)
