@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from oracle.masking import mask, mask_text
+from rules.flags import FLAGS
 from state.calendar import SECOND
 from state.errors import BadUsage
-from state.inputs import AlertReceived, AnyInput, OperatorAsked
+from state.inputs import AlertReceived, AnyInput, Ask, OperatorAsked
 
 BODY_BYTES_MAX = 128 * 1024
 EPOCH_MS_MIN = 10**11
@@ -26,16 +27,30 @@ _LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * SECOND
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
-    """One line: an instant, and either an alert body (an object or text) or positions to close."""
+    """One line: an instant, and an alert body (an object or text), positions to close, or another ask of the operator."""
 
     at: str | int
     body: msgspec.Raw = msgspec.Raw()
     source: str = "webhook"
     close: str | None = None
+    ask: Ask | None = None
+    about: str = ""
     reason: str = ""
 
 
 _CLOSABLE = re.compile(r"all|pos-\d{6,}")
+_FLAG = (re.compile("|".join(one.name for one in FLAGS)), "one of the flags: " + ", ".join(one.name for one in FLAGS))
+_ABOUT = {
+    Ask.CLOSE: (_CLOSABLE, "all, or a position such as pos-000001"),
+    Ask.HALT: (re.compile(""), "nothing"),
+    Ask.RESUME: (re.compile(""), "nothing"),
+    Ask.FLAG_ON: _FLAG,
+    Ask.FLAG_OFF: _FLAG,
+    Ask.FLAG_CLEAR: _FLAG,
+    Ask.REQUEUE: (re.compile(r"sig-\d{6,}"), "a signal such as sig-000001"),
+}
+"""What each ask may be about: its pattern, and its words for a line that is about something else."""
+
 _DECODER = msgspec.json.Decoder(_Line)
 
 
@@ -64,12 +79,17 @@ def _read_line(raw: bytes, where: str) -> tuple[int, AnyInput]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise BadUsage(f'{where}: {fault}; a line is like {{"at": "2026-02-13T15:30:00Z", "body": {{...}}}}') from fault
     at = _instant(line.at, where)
-    if (not bytes(line.body)) == (line.close is None):
-        raise BadUsage(f"{where}: give either a body or close, not both and not neither")
+    if [bool(bytes(line.body)), line.close is not None, line.ask is not None].count(True) != 1:
+        raise BadUsage(f"{where}: give either a body or close or ask, not two of them and not none")
     if line.close is not None:
         if not _CLOSABLE.fullmatch(line.close):
             raise BadUsage(f"{where}: {line.close!r} cannot be closed; name all, or a position such as pos-000001")
         return at, OperatorAsked(line.close, line.reason)
+    if line.ask is not None:
+        pattern, wanted = _ABOUT[line.ask]
+        if not pattern.fullmatch(line.about):
+            raise BadUsage(f"{where}: {line.ask} is about {wanted}, not {line.about!r}")
+        return at, OperatorAsked(line.about, line.reason, line.ask)
     return at, AlertReceived(mask(_text(line.body, where)), mask_text(line.source))
 
 

@@ -3,13 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, closing
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from oracle import alert_file, config, sessions
+from oracle import alert_file, config
+from oracle.beginning import calendar_for_tape
 from oracle.directory import DataDirectory
 from oracle.ids import run_id
 from oracle.loop import Loop
@@ -17,21 +17,20 @@ from oracle.market.tape import Tape
 from oracle.summary import Summary
 from oracle.version import code_version
 from oracle.walk import Walk
-from state.calendar import SECOND, Calendar
+from state.calendar import SECOND
 from state.disk import Disk
 from state.frames import Run
-from state.inputs import AnyInput, CalendarAdopted
+from state.inputs import AnyInput, CalendarAdopted, MarketChosen, MarketKind
 from state.journal import Journal
 from state.portfolio import Portfolio
+from state.projecting import Projector
 from state.record import Record
 from state.snapshots import Store
-from state.tables import Projected, Projector
+from state.tables import Projected
 from state.writer import Bounds, Writer
 
 HOUR = 3_600 * SECOND
 _RECORDS_PER_BATCH = 1_000
-_CALENDAR_BEFORE = timedelta(days=14)
-_CALENDAR_AFTER = timedelta(days=120)
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -58,7 +57,7 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
     adopted = config.load(job.config)
     tape, arrivals = Tape(job.tape), alert_file.read(job.alerts)
     start, end = _span(tape, arrivals)
-    calendar = CalendarAdopted(_calendar(tape, start, end))
+    calendar = CalendarAdopted(calendar_for_tape(tape, start, end))
     directory = DataDirectory(job.out)
     directory.make()
     run_of = Run(run_id(), code_version(), "backtest")
@@ -70,7 +69,7 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
         walk = Walk(loop, tape, books.hear)
         store = await Store.open(directory.database)
         held.push_async_callback(store.close)
-        for at in _steps(walk, arrivals, (config.adopted(adopted), calendar), span=(start, end)):
+        for at in _steps(walk, arrivals, (config.adopted(adopted), calendar, MarketChosen(MarketKind.TAPE)), span=(start, end)):
             books.tell()
             if books.waiting >= _RECORDS_PER_BATCH:
                 await books.flush(store)
@@ -100,16 +99,6 @@ def _steps(
 def _span(tape: Tape, arrivals: list[tuple[int, tuple[AnyInput, ...]]]) -> tuple[int, int]:
     instants = [*(at for at, _ in arrivals), tape.first, tape.last]
     return min(instants) - 1, max(instants)
-
-
-def _calendar(tape: Tape, start: int, end: int) -> Calendar:
-    """Sessions from two weeks before the run to beyond the last expiration on its tape."""
-    first, last = _date(start) - _CALENDAR_BEFORE, max(_date(end), tape.last_expiry or date.min) + _CALENDAR_AFTER
-    return sessions.build(first, last)
-
-
-def _date(instant: int) -> date:
-    return datetime.fromtimestamp(instant // SECOND, UTC).date()
 
 
 class _Books:

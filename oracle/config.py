@@ -15,7 +15,11 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from oracle.clock import PaceSettings
 from oracle.config_values import found, reader, written
+from oracle.inbox import InboxSettings
+from oracle.listener.connections import ListenerSettings
+from oracle.log import LogSettings
 from rules.alert_fields import timeframe_name, timeframe_seconds
 from rules.fills import FillModel
 from rules.profiles import Profile
@@ -53,9 +57,13 @@ class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(Settings, frozen=True, forbid_unknown_fields=True):
-    """Everything that can be configured: the settings of the rules, and those of account and journal beside them."""
+    """Everything that can be configured: the settings of the rules, and those of the account and of the process beside them."""
 
     account: AccountSettings = AccountSettings()
+    pace: PaceSettings = PaceSettings()
+    listener: ListenerSettings = ListenerSettings()
+    inbox: InboxSettings = InboxSettings()
+    log: LogSettings = LogSettings()
     journal: JournalSettings = JournalSettings()
 
 
@@ -69,7 +77,7 @@ class Row(msgspec.Struct, frozen=True):
     meaning: str
 
 
-TABLES = ("account", *Settings.__struct_fields__, "journal")
+TABLES = ("account", *Settings.__struct_fields__, "pace", "listener", "inbox", "log", "journal")
 """The tables of the file, in the order in which they are shown."""
 
 MEANINGS: dict[str, str] = {
@@ -122,6 +130,16 @@ MEANINGS: dict[str, str] = {
     "profiles.stop_loss_pct": "Loss that ends a position, in percent of its fill price.",
     "profiles.exit_dte_min": "Days to expiry at which a position ends.",
     "profiles.hold_hours_max": "Hours after which a position ends; 0 is no limit.",
+    "pace.interval_s": "Seconds between two looks at the market in a session, while something is held or watched.",
+    "listener.host": "Address to listen on; without a secret only one of this machine's own.",
+    "listener.port": "Port to listen on, unless `oracle run --port` says otherwise.",
+    "listener.read_s_max": "Seconds in which a call must have arrived whole.",
+    "listener.idle_s_max": "Seconds after which a connection without a call is closed.",
+    "listener.connections_max": "Most connections open at once; more are closed at once.",
+    "inbox.alerts_max": "Most alerts that wait to be taken; beyond them senders are told to try again.",
+    "inbox.reserved_max": "Most asks of the operator, and other inputs of ours, that wait beside them.",
+    "log.format": "Lines of the log on standard error: text for people, json for machines.",
+    "log.level": "The least grave line of the log that is written: debug, info, warning or error.",
     "journal.segment_bytes": "Bytes of one journal file; one more is kept in reserve.",
     "journal.batch_bytes_max": "Most bytes made durable with one write.",
     "journal.spare_retry_commits": "Commits between two tries to make the reserve when the disk was full.",
@@ -184,6 +202,13 @@ LAWS: tuple[Law, ...] = (
         lambda c: all(_is_timeframe(one) for one in c.intake.duplicate_windows_s),
         "must name timeframes as the program does: 1m, 5m, 1h, 1d, 1w",
     ),
+    (("pace.interval_s",), lambda c: c.pace.interval_s >= 1, "must be at least 1 second"),
+    (("listener.port",), lambda c: c.listener.port <= 65_535, "must be at most 65,535"),
+    (("listener.read_s_max",), lambda c: c.listener.read_s_max >= 1, "must be at least 1 second"),
+    (("listener.idle_s_max",), lambda c: c.listener.idle_s_max >= 1, "must be at least 1 second"),
+    (("listener.connections_max",), lambda c: c.listener.connections_max >= 1, "must be at least 1 for anybody to call"),
+    (("inbox.alerts_max",), lambda c: c.inbox.alerts_max >= 1, "must be at least 1, or no alert is ever taken"),
+    (("inbox.reserved_max",), lambda c: c.inbox.reserved_max >= 1, "must be at least 1 for the operator to be heard"),
     (
         ("journal.segment_bytes",),
         lambda c: c.journal.segment_bytes >= SEGMENT_BYTES_MIN,

@@ -22,6 +22,7 @@ PCT_MAX = 10**5
 _DIGITS_MAX = 24
 _SHOWN_MAX = 40
 _ROOT = re.compile(r"[A-Z]{1,6}")
+_NAME = re.compile(r"[!-~]{1,255}")
 
 
 def reader(kind: inspect.Type) -> tuple[str, Callable[[object], object]]:
@@ -37,6 +38,8 @@ def reader(kind: inspect.Type) -> tuple[str, Callable[[object], object]]:
             return f"a whole number from 0 to {WHOLE_MAX:_}", _whole
         case inspect.BoolType():
             return "true or false", lambda given: given if isinstance(given, bool) else None
+        case inspect.StrType():
+            return "a name or an address without spaces", _name
         case inspect.EnumType(cls=members):
             return _choice({str(one.value): one for one in members})
         case inspect.LiteralType(values=values):
@@ -50,6 +53,10 @@ def reader(kind: inspect.Type) -> tuple[str, Callable[[object], object]]:
 
 def _choice(words: dict[str, Any]) -> tuple[str, Callable[[object], object]]:
     return f"one of {', '.join(words)}", lambda given: words.get(given) if isinstance(given, str) else None
+
+
+def _name(given: object) -> str | None:
+    return given if isinstance(given, str) and _NAME.fullmatch(given) else None
 
 
 def _scaled(given: object, *, scale: int, most: int) -> int | None:

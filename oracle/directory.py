@@ -6,6 +6,9 @@ import msgspec
 
 from state.errors import BadUsage
 
+_OURS = ("config.toml", "secrets.env", "oracle.", "journal")
+"""How the names of everything begin that this program puts into a data directory."""
+
 
 class DataDirectory(msgspec.Struct, frozen=True):
     """Paths inside one data directory."""
@@ -32,6 +35,20 @@ class DataDirectory(msgspec.Struct, frozen=True):
         if taken:
             raise BadUsage(f"{self.root} is not empty: name a new directory, or remove the old run first")
         self.root.chmod(0o700)
+
+    def prepare(self) -> None:
+        """Make a data directory to begin a journal in, empty but for what `oracle init` puts there.
+
+        Raises BadUsage when it holds anything else.
+        """
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            strange = sorted(one.name for one in self.root.iterdir() if not one.name.startswith(_OURS))
+            self.root.chmod(0o700)
+        except OSError as refusal:
+            raise BadUsage(f"{self.root} cannot be used as a data directory: {refusal.strerror}") from refusal
+        if strange:
+            raise BadUsage(f"{self.root} holds {strange[0]}, which is not ours: name a new directory")
 
     def must_exist(self) -> None:
         """Raise BadUsage unless a journal was started here."""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from oracle import story
-from oracle.moments import Case, Row
+from oracle.moments import Case, Row, simulated
 from oracle.queries import connected, plain
 from state.errors import BadUsage
 
@@ -22,7 +22,10 @@ _TABLE_OF = {
 
 
 def explain(path: Path, noun_id: str) -> dict[str, Any]:
-    """What became of an id, its story in lines, and the rows it is told from. Raises BadUsage for an unknown id."""
+    """What became of an id, its story in lines, and the rows it is told from; whether they hold simulated prices.
+
+    Raises BadUsage for an unknown id.
+    """
     table = _TABLE_OF.get(noun_id.partition("-")[0])
     if table is None:
         raise BadUsage(f"{noun_id!r} is no id: ids look like {', '.join(f'{one}-000001' for one in _TABLE_OF)}")
@@ -32,7 +35,13 @@ def explain(path: Path, noun_id: str) -> dict[str, Any]:
             raise BadUsage(f"there is no {noun_id} in {path}; `oracle {_command(table)}` lists what there is")
         case = _case(connection, table, found[0])
     rows = msgspec.to_builtins(case)
-    return {"id": noun_id, "headline": story.headline(case, found[0]), "story": story.tell(case), "rows": rows}
+    return {
+        "id": noun_id,
+        "headline": story.headline(case, found[0]),
+        "story": story.tell(case),
+        "simulated": any(simulated(one) for kind in rows.values() for one in kind),
+        "rows": rows,
+    }
 
 
 def _command(table: str) -> str:
@@ -47,31 +56,45 @@ def _select(connection: sqlite3.Connection, table: str, **equal: Any) -> list[Ro
 
 
 def _case(connection: sqlite3.Connection, table: str, row: Row) -> Case:
-    """Follow the ids from any row to its position and its signals, and from those to everything else."""
-    case = Case(events=[row] if table == "events" else [])
+    """Follow the ids from any row to its positions and its signals, and from those to everything else."""
     signal_id = row["id"] if table == "signals" else row.get("signal_id")
-    position_id = row["id"] if table == "positions" else row.get("position_id")
-    if table == "events" and signal_id is not None:
-        case.events = []
-        position_id = next((one["position_id"] for one in _select(connection, "signals", id=signal_id)), None)
-    signal_ids = [signal_id]
-    if position_id is not None:
-        case.positions = _select(connection, "positions", id=position_id)
-        case.orders = _select(connection, "orders", position_id=position_id)
-        case.fills = _select(connection, "fills", position_id=position_id)
-        case.outcomes = _select(connection, "outcomes", position_id=position_id)
-        signal_ids += [one["signal_id"] for one in case.orders]
+    case = Case(events=[row] if table == "events" and signal_id is None else [])
+    signal_ids = _family(connection, signal_id) if signal_id is not None else []
+    position_ids = [row["id"] if table == "positions" else row.get("position_id")]
+    if table in ("events", "signals"):
+        found = [one for each in signal_ids for one in _select(connection, "signals", id=each)]
+        position_ids += [one["position_id"] for one in found]
+    for one in dict.fromkeys(one for one in position_ids if one is not None):
+        case.positions += _select(connection, "positions", id=one)
+        case.orders += _select(connection, "orders", position_id=one)
+        case.fills += _select(connection, "fills", position_id=one)
+        case.outcomes += _select(connection, "outcomes", position_id=one)
+    signal_ids += [one["signal_id"] for one in case.orders]
     for one in dict.fromkeys(one for one in signal_ids if one is not None):
         _add_signal(connection, case, one)
     _add_looks(connection, case)
     return case
 
 
+def _family(connection: sqlite3.Connection, signal_id: str) -> list[str]:
+    """A signal with all those it was requeued from, and those that were requeued from it, oldest first."""
+    found = [signal_id]
+    while (before := _select(connection, "signals", id=found[0])) and before[0]["requeued_from"] is not None:
+        found.insert(0, before[0]["requeued_from"])
+    while after := _select(connection, "signals", requeued_from=found[-1]):
+        found.append(after[-1]["id"])
+    return found
+
+
 def _add_signal(connection: sqlite3.Connection, case: Case, signal_id: str) -> None:
-    case.events += _select(connection, "events", signal_id=signal_id)
-    case.signals += _select(connection, "signals", id=signal_id)
+    signals = _select(connection, "signals", id=signal_id)
+    case.signals += signals
+    events = _select(connection, "events", signal_id=signal_id)
+    # A signal that was requeued has no alert of its own: it names the one it began with.
+    events += [one for signal in signals for one in _select(connection, "events", id=signal["event_id"])]
+    known = {one["id"] for one in (*case.events, *case.orders)}
+    case.events += {one["id"]: one for one in events if one["id"] not in known}.values()
     case.verdicts += _select(connection, "verdicts", signal_id=signal_id)
-    known = {one["id"] for one in case.orders}
     orders = [one for one in _select(connection, "orders", signal_id=signal_id) if one["id"] not in known]
     case.orders += orders
     case.fills += [fill for order in orders for fill in _select(connection, "fills", order_id=order["id"])]

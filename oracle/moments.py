@@ -11,6 +11,9 @@ from state.reason import words
 
 Row = dict[str, Any]
 
+SIMULATED = "simulated"
+"""The source of prices that nobody ever paid; whatever shows them says so."""
+
 
 class Rank(IntEnum):
     """What follows from what at one instant."""
@@ -46,6 +49,12 @@ class Moment(NamedTuple):
     rank: Rank
     line: str
     details: Sequence[str] = ()
+
+
+def simulated(row: Row) -> bool:
+    """Whether a row holds prices of a simulated market, its own or those it was recommended on."""
+    recommended = row.get("recommendation") or {}
+    return SIMULATED in (row.get("market_source"), recommended.get("market_source"))
 
 
 def because(code: str | None) -> str:

@@ -3,8 +3,10 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from oracle.layout import printable
 from state import facts as f
 from state import money
+from state.alert import Entry
 from state.facts import AnyFact
 from state.position import Position
 from state.reason import words
@@ -49,6 +51,8 @@ def sentence(fact: AnyFact) -> str | None:
     match fact:
         case f.AlertLogged():
             return _alert(fact)
+        case f.SignalCreated(signal=one) if one.requeued_from is not None:
+            return f"{one.id} takes up {one.requeued_from} once more, as the operator asked: {_wish(one.entry)}"
         case f.SignalQueued():
             return f"{fact.signal_id} waits until {clock(fact.until)}: {words(fact.reason)}"
         case f.SignalRetryScheduled():
@@ -85,12 +89,28 @@ def sentence(fact: AnyFact) -> str | None:
         case f.OutcomeRecorded(outcome=one):
             r = "" if one.r_bp is None else f", {one.r_bp / 10_000:+.2f} R"
             return f"{one.position_id} closed: net {usd(one.net)}, {percent(one.percent_bp)}{r}"
+        case f.EntriesHalted():
+            return f"entries are halted, {fact.code}: {_said(fact.words, words(fact.code))}"
+        case f.EntriesResumed():
+            return f"entries go on, {fact.code} is over: {_said(fact.words, 'nothing was said about it')}"
+        case f.FlagSet():
+            stands = "as configured" if fact.on is None else ("on" if fact.on else "off")
+            return f"flag {fact.name} is {stands}: {_said(fact.words, 'nothing was said about it')}"
         case f.Alerted():
             return f"LOOK at {fact.subject}, {fact.code}: {words(fact.code)}"
         case f.UnitFailed():
             return f"LOOK at {fact.unit}, {fact.code}: a rule raised {fact.exception}"
         case _:
             return None
+
+
+def _wish(entry: Entry) -> str:
+    return f"{entry.symbol} {entry.direction} {entry.timeframe}"
+
+
+def _said(given: str, otherwise: str) -> str:
+    """The words that were given for something, as no terminal obeys them; other words where none were given."""
+    return printable(given) or otherwise
 
 
 def _alert(fact: f.AlertLogged) -> str:

@@ -1,4 +1,8 @@
-"""Questions a command asks of the database: rows of the query tables, and where a run stands."""
+"""Questions to the database: rows of the query tables, where a run stands, and what was given up.
+
+They answer what the tables hold, so that the process at work can ask them of its own. Deliberately absent: whether the
+tables are as far as the journal, which is `oracle.reading`'s.
+"""
 
 import json
 import sqlite3
@@ -7,21 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from oracle.directory import DataDirectory
-from state import keeping, money
-from state.disk import Disk
+from state.calendar import SECOND
 from state.errors import BadUsage
-from state.frames import HEADER_BYTES, decode_header
-from state.ledger import PAPER
-from state.portfolio import Portfolio
-from state.position import Position, PositionPhase
-from state.segments import scans
+from state.reason import REASONS, words
 from state.tables import TABLES, reading, unusable
 
 _TABLE_OF = {"trades": "fills"}
 _LOOK_AT_MAX = 5
+_BODY_SHOWN = 200
+REQUEUE_S_MAX = 172_800
+"""48 hours: for how long a refused signal certainly is in memory, and an alert can be read again."""
 NESTED = frozenset(
     {"errors", "warnings", "contributing", "verdicts", "recommendation", "exit_reasons", "reasons", "flags"}
 )
@@ -38,8 +38,6 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
     directory.must_have_database()
     connection = reading(directory.database)
     try:
-        (applied,) = connection.execute("SELECT applied_lsn FROM meta").fetchone()
-        _check_in_step(directory, applied)
         yield connection
     except sqlite3.Error as failure:
         raise unusable(directory.database, failure) from failure
@@ -47,45 +45,25 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _check_in_step(directory: DataDirectory, applied: int) -> None:
-    """Raise BadUsage when the journal holds records that the tables do not: the run was cut short, or is going on.
-
-    A run that ended well wrote its tables first and sealed its journal, so that a sealed one is not read again.
-    """
-    newest = max(directory.journal.glob("*.seg"), default=None)
-    if newest is None:
-        return
-    with newest.open("rb") as file:
-        head = file.read(HEADER_BYTES)
-    try:
-        sealed = newest.stat().st_size < decode_header(head).allocated_bytes
-    except ValueError:
-        sealed = False
-    if sealed:
-        return
-    last = max((one.last_lsn for one in scans(Disk(), directory.journal, from_lsn=applied + 1)), default=0)
-    if last > applied:
-        behind = f"{directory.database} is {last - applied} records behind its journal"
-        raise BadUsage(f"{behind}: the run was cut short; `oracle rebuild --data {directory.root}` catches up")
-
-
 def rows(path: Path, name: str, *, limit: int, where: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """The newest rows of a table, oldest first, that hold all the values asked for (`COLUMN=VALUE`).
 
-    An empty value asks for rows where the column holds none. Raises BadUsage for a column the table does not have.
+    An empty value asks for rows where the column holds none. Raises BadUsage for a table that does not exist, and for
+    a column that the table does not have.
     """
-    table = _TABLE_OF.get(name, name)
-    known = next(one for one in TABLES if one.name == table).names
+    table = next((one for one in TABLES if one.name == _TABLE_OF.get(name, name)), None)
+    if table is None:
+        raise BadUsage(f"there is no table {name!r}; there are: {', '.join(one.name for one in TABLES)}")
     conditions, values = [], []
     for asked in where:
         column, equals, value = asked.partition("=")
-        if not equals or column not in known:
-            raise BadUsage(f"{asked!r} is no COLUMN=VALUE; the columns of {name} are: {', '.join(known)}")
+        if not equals or column not in table.names:
+            raise BadUsage(f"{asked!r} is no COLUMN=VALUE; the columns of {name} are: {', '.join(table.names)}")
         conditions.append(f'"{column}" IS ?')
         values.append(value or None)
     kept = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     # Table and columns are names of this program's own, every value is bound.
-    query = f'SELECT * FROM "{table}" {kept}ORDER BY rowid DESC LIMIT ?'  # noqa: S608
+    query = f'SELECT * FROM "{table.name}" {kept}ORDER BY rowid DESC LIMIT ?'  # noqa: S608
     with connected(path) as connection:
         found = connection.execute(query, (*values, limit)).fetchall()
     return [plain(row) for row in reversed(found)]
@@ -100,65 +78,74 @@ def plain(row: sqlite3.Row) -> dict[str, Any]:
     return told
 
 
+# -- where a run stands ---------------------------------------------------------------------------------------------
+
+
+_LOOKS = """
+    SELECT * FROM (SELECT code, subject, seen_at FROM alerts ORDER BY rowid DESC LIMIT ?1) UNION ALL
+    SELECT * FROM (SELECT code, unit, seen_at FROM failures ORDER BY rowid DESC LIMIT ?1)
+    ORDER BY seen_at DESC LIMIT ?1"""
+
+
 def status(path: Path) -> dict[str, Any]:
     """Where a run stands after its last record: money, what is open, what is owed, what somebody should look at."""
     with connected(path) as connection:
-        newest = "SELECT schema, state FROM snapshots ORDER BY lsn DESC LIMIT 1"
-        kept = connection.execute(newest).fetchone()
-        looks = connection.execute(
-            "SELECT code, subject, seen_at FROM alerts UNION ALL SELECT code, unit, seen_at FROM failures "
-            "ORDER BY seen_at DESC LIMIT ?",
-            (_LOOK_AT_MAX,),
-        ).fetchall()
-    if kept is None or kept["schema"] != keeping.STATE_SCHEMA:
-        raise BadUsage(f"{path} holds no snapshot this version can read: `oracle rebuild --data {path}` makes one")
-    try:
-        portfolio = keeping.decode(kept["state"])
-    except msgspec.MsgspecError as fault:
-        raise BadUsage(f"the snapshot in {path} cannot be read ({fault}): `oracle rebuild --data {path}`") from fault
-    ledger, value = portfolio.ledgers[PAPER], portfolio.book.value(PAPER)
-    live = [one for one in portfolio.live_positions() if one.book == PAPER]
-    today = ledger.days.get(portfolio.day) if portfolio.day is not None else None
-    equity = ledger.cash + value
-    return {
-        "market": portfolio.market.source,
-        "last_seen_at": portfolio.now,
-        "record": portfolio.lsn,
-        "config": portfolio.config.digest[:12],
-        "equity": equity,
-        "cash": ledger.cash,
-        "marks": value,
-        "today_pnl": equity - today.equity_start if today is not None else 0,
-        "today_entries": today.entries_filled if today is not None else 0,
-        "realized_net": ledger.realized_net,
-        "unrealized": value - ledger.cost_open,
-        "commission": ledger.commission,
-        "positions_open": len(live),
-        "positions_closing": sum(one.phase is PositionPhase.CLOSING for one in live),
-        "orders_working": sum(one.book == PAPER for one in portfolio.working_orders()),
-        "signals_undecided": sum(portfolio.signals[one].book == PAPER for one in portfolio.undecided),
-        "closes_waiting": sum(one.close_asked is not None for one in live),
-        "positions": [_held(portfolio, one) for one in live],
-        "look_at": [f"{one['code']} {one['subject']}" for one in looks],
-    }
+        told = stood(connection, path)
+        looks = connection.execute(_LOOKS, (_LOOK_AT_MAX,)).fetchall()
+    return {**json.loads(told["figures"]), "look_at": [f"{one['code']} {one['subject']}" for one in looks]}
 
 
-def _held(portfolio: Portfolio, position: Position) -> dict[str, Any]:
-    """One position as it is marked; `mark` is null until a quote was seen."""
-    mark, mark_at = portfolio.book.mark_of(position.id)
-    value = money.notional(mark, position.quantity_open)
-    return {
-        "id": position.id,
-        "seen_at": portfolio.now,
-        "occ": position.contract.occ,
-        "expiry": position.contract.expiry.isoformat(),
-        "quantity": position.quantity_open,
-        "cost_open": position.cost_open,
-        "mark": mark if mark_at else None,
-        "mark_at": mark_at or None,
-        "value": value,
-        "unrealized": value - position.cost_open,
-        "target": position.target,
-        "stop": position.stop,
-        "phase": str(position.phase),
-    }
+def stood(connection: sqlite3.Connection, path: Path) -> sqlite3.Row:
+    """The row that says where a run stands. Raises BadUsage when there is none yet."""
+    found = connection.execute("SELECT * FROM standing").fetchone()
+    if not isinstance(found, sqlite3.Row):
+        raise BadUsage(f"the database of {path} does not say where it stands: `oracle rebuild --data {path}` finds out")
+    return found
+
+
+# -- what was given up ----------------------------------------------------------------------------------------------
+
+
+_RETRYABLE = json.dumps([code for code, reason in REASONS.items() if reason.retryable])
+_SIGNALS_GIVEN_UP = """
+    SELECT one.id, one.seen_at, one.symbol, one.reason AS code, substr(event.body, 1, ?1) AS body,
+        coalesce(one.decided_at, one.seen_at) >= ?2
+        AND NOT EXISTS (SELECT 1 FROM signals AS again WHERE again.requeued_from = one.id) AS requeueable
+    FROM signals AS one LEFT JOIN events AS event ON event.id = one.event_id
+    WHERE one.phase = 'failed' OR (one.phase = 'rejected' AND one.reason IN (SELECT value FROM json_each(?4)))
+    ORDER BY one.rowid DESC LIMIT ?3"""
+_EVENTS_GIVEN_UP = """
+    SELECT one.id, one.seen_at, one.symbol, one.code, substr(one.body, 1, ?1) AS body,
+        one.seen_at >= ?2 AND NOT EXISTS (
+            SELECT 1 FROM events AS again
+            WHERE again.seen_at >= one.seen_at AND again.lsn > one.lsn AND again.body = one.body) AS requeueable
+    FROM events AS one WHERE one.status = 'error' ORDER BY one.rowid DESC LIMIT ?3"""
+
+
+def deadletters(path: Path, limit: int = 50) -> list[dict[str, Any]]:
+    """What was given up for a reason that may pass, the newest, oldest first: alerts, and signals refused or failed.
+
+    Each with its reason in words, the beginning of its alert, and whether it may still be requeued: it is younger than
+    48 hours and was not requeued yet.
+    """
+    with connected(path) as connection:
+        since = stood(connection, path)["seen_at"] - REQUEUE_S_MAX * SECOND
+        bound = (_BODY_SHOWN, since, limit)
+        found = connection.execute(_SIGNALS_GIVEN_UP, (*bound, _RETRYABLE)).fetchall()
+        found += connection.execute(_EVENTS_GIVEN_UP, bound).fetchall()
+    newest = sorted(found, key=lambda one: (one["seen_at"], one["id"]))[-limit:]
+    return [_given_up(one) for one in newest]
+
+
+def _given_up(row: sqlite3.Row) -> dict[str, Any]:
+    told = {name: row[name] for name in ("id", "seen_at", "symbol", "code")}
+    return {**told, "text": words(row["code"]), "requeueable": bool(row["requeueable"]), "body": row["body"] or ""}
+
+
+def alert_of(path: Path, event_id: str) -> tuple[str, str]:
+    """(body, source) of an alert that was logged, as it was journaled. Raises BadUsage for an unknown id."""
+    with connected(path) as connection:
+        found = connection.execute("SELECT body, source FROM events WHERE id = ?", (event_id,)).fetchone()
+    if found is None:
+        raise BadUsage(f"there is no alert {event_id!r} in {path}; `oracle events` lists what there is")
+    return found["body"], found["source"]

@@ -3,159 +3,46 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
 from oracle import narrate
-from oracle.layout import columns, duration, printable
-from state import money
-from state.record import Record
+from oracle.cells import cell, cell_of, counts, header, shown
+from oracle.layout import columns, printable
+from oracle.moments import SIMULATED
+from state.facts import AnyFact
+from state.reason import words
 
-_MONEY = frozenset(
-    {
-        "price",
-        "limit_price",
-        "average",
-        "cost",
-        "commission",
-        "gross",
-        "net",
-        "realized_gross",
-        "realized_net",
-        "unrealized",
-        "cash",
-        "equity",
-        "cash_start",
-        "marks",
-        "mark",
-        "value",
-        "cost_open",
-        "target",
-        "stop",
-        "bid",
-        "ask",
-        "today_pnl",
-    }
-)
-_INSTANTS = frozenset(
-    {"seen_at", "created_at", "filled_at", "opened_at", "closed_at", "received_at", "queued_until", "last_seen_at"}
-)
-_COUNTS = frozenset({"quantity", "dte", "first_lsn", "last_lsn", "used_bytes", "torn_bytes", "records", "facts"})
-_COLUMNS = {
-    "events": ("id", "seen_at", "source", "symbol", "direction", "timeframe", "status", "code", "signal_id", "is_test"),
-    "signals": (
-        *("id", "received_at", "symbol", "direction", "timeframe", "profile"),
-        *("phase", "reason", "order_id", "position_id", "is_test"),
-    ),
-    "orders": (
-        *("id", "created_at", "position_id", "side", "filled", "occ", "dte", "limit_price"),
-        *("reason", "phase", "end_reason", "is_test"),
-    ),
-    "trades": (
-        *("id", "filled_at", "order_id", "position_id", "side", "quantity", "occ", "dte"),
-        *("price", "bid", "ask", "commission", "is_test"),
-    ),
-    "positions": (
-        *("id", "opened_at", "held", "occ", "dte", "average", "target", "stop"),
-        *("realized_net", "phase", "exit_reasons", "is_test"),
-    ),
-    "outcomes": (
-        *("id", "closed_at", "position_id", "quantity", "occ", "cost", "net", "percent_bp", "r_bp"),
-        *("duration_s", "reasons", "source"),
-    ),
-    "held": ("id", "quantity", "occ", "dte", "cost_open", "mark", "value", "unrealized", "target", "stop", "phase"),
-    "segments": ("segment", "code_version", "first_lsn", "last_lsn", "used_bytes", "torn_bytes", "sealed", "chain"),
-}
-_HEADERS = {
-    "occ": "contract",
-    "dte": "DTE",
-    "average": "paid",
-    "limit_price": "limit",
-    "commission": "fee",
-    "cost_open": "paid",
-    "realized_net": "realized",
-    "percent_bp": "percent",
-    "r_bp": "R",
-    "duration_s": "held for",
-    "exit_reasons": "left for",
-    "reasons": "left for",
-    "code": "reason",
-    "end_reason": "ended for",
-    "is_test": "test",
-}
-_CHAIN_SHOWN = 16
+_SIMULATED_PRICES = "prices: simulated"
 
 
-def _days_left(row: dict[str, Any]) -> int:
-    """Days to expiry on the New York date of a row's own instant."""
-    at = next(row[one] for one in ("created_at", "filled_at", "opened_at", "seen_at") if one in row)
-    return (date.fromisoformat(row["expiry"]) - date.fromisoformat(narrate.clock(at)[:10])).days
+class Concluded(Protocol):
+    """A record, of which only the facts are told: knowing it by its name would load the market it may carry."""
 
-
-_DERIVED: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "filled": lambda row: f"{row['quantity_filled']} of {row['quantity']}",
-    "held": lambda row: f"{row['quantity_open']} of {row['quantity']}",
-    "average": lambda row: row["cost"] // (row["quantity"] * money.MULTIPLIER),
-    "dte": _days_left,
-}
-"""Columns that are read off several of a row. `average` is what all contracts ever bought cost per share."""
-
-
-def cell(column: str, value: Any) -> str:
-    """One value as a person reads it, by what its column counts."""
-    if value is None:
-        return "-"
-    if column in _MONEY and isinstance(value, int):
-        return narrate.usd(value)
-    if column in _INSTANTS and isinstance(value, int):
-        return narrate.clock(value)
-    match column:
-        case "r_bp":
-            return f"{value / 10_000:+.2f}"
-        case "is_test":
-            return "test" if value else ""
-        case "duration_s":
-            return duration(value)
-        case "chain":
-            return str(value)[:_CHAIN_SHOWN]
-        case _:
-            return narrate.percent(value) if column.endswith("_bp") else _plain(value)
-
-
-def _plain(value: Any) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case list() | tuple():
-            return ", ".join(printable(str(one)) for one in value) or "-"
-        case dict():
-            return ", ".join(f"{printable(str(key))} {count}" for key, count in value.items()) or "none"
-        case _:
-            return printable(str(value))
+    @property
+    def facts(self) -> tuple[AnyFact, ...]:
+        """What was concluded, in order."""
+        ...
 
 
 def rows(name: str, found: list[dict[str, Any]]) -> None:
-    """A table of rows, in the columns people need; `--json` shows all of them. Instants are of New York."""
+    """A table of rows, in the columns people need; `--json` shows all of them. Instants are of New York.
+
+    Rows with the prices of a simulated market are said to be such.
+    """
     if not found:
         say(f"no {name}")
         return
-    names = [one for one in _COLUMNS[name] if one != "is_test" or any(row[one] for row in found)]
-    header = [_HEADERS.get(one, one.removesuffix("_id").replace("_", " ")) for one in names]
-    cells = [[cell(one, _value(row, one)) for one in names] for row in found]
-    right = [at for at, one in enumerate(names) if one in _MONEY | _COUNTS or one.endswith("_bp")]
-    first, *lines = columns([header, *cells], right)
+    names = shown(name, found)
+    cells = [[cell_of(one, row) for one in names] for row in found]
+    right = [at for at, one in enumerate(names) if counts(one)]
+    first, *lines = columns([[header(one) for one in names], *cells], right)
     click.secho(first, bold=True)
     for line in lines:
         say(line)
-
-
-def _value(row: dict[str, Any], column: str) -> Any:
-    derived = _DERIVED.get(column)
-    return derived(row) if derived is not None else row[column]
+    if any(row.get("market_source") == SIMULATED for row in found):
+        say(_SIMULATED_PRICES)
 
 
 def settings(found: list[dict[str, Any]]) -> None:
@@ -177,14 +64,59 @@ def figures(found: dict[str, Any]) -> None:
     pairs(f"Result on {printable(found['market'])} prices", shown)
 
 
+_TOLD_APART = frozenset({"market", "last_seen_at", "positions", "blockers", "halts", "flags", "look_at", "simulated"})
+
+
 def status(found: dict[str, Any]) -> None:
-    """Where a run stands."""
-    shown = {key: value for key, value in found.items() if key not in ("market", "last_seen_at", "positions")}
-    shown["look_at"] = found["look_at"] or "nothing"
-    pairs(f"{narrate.clock(found['last_seen_at'])} New York, {printable(found['market'])} prices", shown)
+    """Where a run stands: first what keeps it from trading, then its market and money, then what it holds.
+
+    Figures that only a process at work can give are shown where it gave them.
+    """
+    click.secho(f"{narrate.clock(found['last_seen_at'])} New York, {_prices(found)}", bold=True)
+    for line in _hindrances(found):
+        click.secho(f"  {line}", fg="red")
+    plain = (key for key in found if key not in _TOLD_APART and not key.startswith("market_"))
+    told = [("market", _market(found))]
+    told += [(key.replace("_", " "), cell(key, found[key])) for key in plain if found[key] is not None]
+    told += [("flags", _flags(found["flags"])), ("look at", cell("look_at", found["look_at"] or "nothing"))]
+    for line in columns([f"  {name}", value] for name, value in told):
+        say(line)
     if found["positions"]:
         say("")
         rows("held", found["positions"])
+        if found["simulated"]:
+            say(_SIMULATED_PRICES)
+
+
+def _prices(found: dict[str, Any]) -> str:
+    if found["simulated"]:
+        return f"{SIMULATED} prices"
+    return "no prices" if found["market"] == "none" else f"{printable(found['market'])} prices"
+
+
+def _hindrances(found: dict[str, Any]) -> Iterator[str]:
+    """What keeps it from opening positions; a halt that is told as a blocker is told once."""
+    blockers = found.get("blockers") or []
+    for one in blockers:
+        yield f"BLOCKED {printable(one['name'])}: {printable(one['words'])}"
+    for halt in found["halts"]:
+        if all(one["name"] != halt["code"] for one in blockers):
+            said = f", {printable(halt['words'])}" if halt["words"] else ""
+            yield f"HALTED {halt['code']} since {narrate.clock(halt['since'])}: {words(halt['code'])}{said}"
+
+
+def _market(found: dict[str, Any]) -> str:
+    """Where prices come from, and how new the newest is."""
+    kind = SIMULATED if found["simulated"] else found["market_kind"] or found["market"]
+    told = [printable(kind)]
+    if found["market_seed"] is not None:
+        told.append(f"seed {found['market_seed']}, from {found['market_first']}")
+    told.append("no price yet" if found["market_at"] is None else f"newest price {narrate.clock(found['market_at'])}")
+    return ", ".join(told)
+
+
+def _flags(found: dict[str, bool]) -> str:
+    return ", ".join(f"{printable(name)} {cell('on', on)}" for name, on in found.items()) or "none set"
 
 
 def verified(found: dict[str, Any]) -> None:
@@ -202,9 +134,12 @@ def explanation(found: dict[str, Any]) -> None:
     say("")
     for line in found["story"]:
         say(line)
+    if found["simulated"]:
+        say("")
+        say(_SIMULATED_PRICES)
 
 
-def tell(record: Record, seen_at: int) -> None:
+def tell(record: Concluded, seen_at: int) -> None:
     """Tell what one record means, at its New York time."""
     for line in narrate.lines(record.facts):
         say(f"{narrate.clock(seen_at)}  {printable(line)}")

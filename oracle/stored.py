@@ -1,4 +1,7 @@
-"""Questions to a data directory that read its journal: verify, rebuild, inspect, export. Nothing here changes the journal."""
+"""Questions to a data directory that need its journal or the rules: verify, rebuild, inspect, export, flags.
+
+Nothing here changes the journal.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,8 +11,11 @@ import msgspec
 
 from oracle import config
 from oracle.directory import DataDirectory
+from oracle.queries import connected, stood
 from oracle.verify import Verifier
 from oracle.version import code_version
+from rules.flags import standing
+from rules.settings import Settings
 from state import recovery
 from state.disk import Disk
 from state.frames import Body
@@ -95,6 +101,15 @@ def inspect_directory(path: Path) -> list[dict[str, Any]]:
         }
         for one in segments(Disk(), _opened(path).journal)
     ]
+
+
+def flags(path: Path) -> list[dict[str, Any]]:
+    """Every flag as it stands after the last record: whether it is on, who says so, and what it does."""
+    with connected(path) as connection:
+        told = stood(connection, path)
+    settings = config.decode(told["config"].encode()) if told["config"] else Settings()
+    set_over: dict[str, bool] = msgspec.json.decode(told["figures"])["flags"]
+    return [msgspec.to_builtins(one) for one in standing(settings, set_over)]
 
 
 def export_lines(path: Path, *, from_lsn: int = 1, facts_only: bool = False) -> Iterator[str]:

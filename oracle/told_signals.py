@@ -31,7 +31,8 @@ def events(case: Case) -> Iterator[Moment]:
         details += [f"{printable(fault['field'])}: {printable(fault['message'])}" for fault in one["errors"]]
         details += [f"warning: {printable(warning)}" for warning in one["warnings"]]
         if one["code"] == "exit_alert":
-            details.append("intake.exit_alerts says whether it closes what its source holds in the symbol")
+            who = "intake.exit_alerts (or the flag close_on_exit_alerts)"
+            details.append(f"{who} says whether it closes what its source holds in the symbol")
         details += _test(one)
         details.append(f"received from {printable(one['source'])}: {printable(one['body'])}")
         yield Moment(one["seen_at"], Rank.RECEIVED, f"{one['id']} {line}", details)
@@ -55,14 +56,23 @@ def _test(event: Row) -> list[str]:
 
 
 def signals(case: Case) -> Iterator[Moment]:
-    """Every time a signal waited or was judged, with all verdicts."""
+    """Every time a signal was taken up once more, waited or was judged, with all verdicts."""
     for signal in case.signals:
+        if signal["requeued_from"] is not None:
+            yield _requeued(signal)
         yield from _judged(signal, [one for one in case.verdicts if one["signal_id"] == signal["id"]])
         if signal["queued_at"] is not None:
             line = f"{signal['id']} waits until {clock(signal['queued_until'])}{because(signal['queue_reason'])}"
             yield Moment(signal["queued_at"], Rank.JUDGED, line)
         if signal["phase"] == "pending" and signal["next_at"] is None:
             yield Moment(signal["seen_at"], Rank.LATER, f"{signal['id']} waits to be judged at the next tick")
+
+
+def _requeued(signal: Row) -> Moment:
+    """That the operator asked for another try: the alert itself was answered long before."""
+    about = " ".join((signal["symbol"], signal["direction"], signal["timeframe"]))
+    line = f"{signal['id']} takes up {signal['requeued_from']} once more, as the operator asked: {about}"
+    return Moment(signal["received_at"], Rank.RECEIVED, line, [f"it goes back to the alert {signal['event_id']}"])
 
 
 def _judged(signal: Row, verdicts: list[Row]) -> Iterator[Moment]:
@@ -91,6 +101,8 @@ def _decision(signal: Row, verdicts: list[Row]) -> tuple[str, list[str]]:
             line = "approved"
     details = _verdicts(verdicts)
     details += [f"also {code}: {words(code)}" for code in signal["contributing"]]
+    if verdicts:
+        details.append(f"flags on: {', '.join(signal['flags']) or 'none'}")
     if signal["recommendation"]:
         details += _recommendation(signal["recommendation"], signal["decided_at"])
     return f"{signal['id']} ({signal['profile']}) {line}", details
@@ -102,7 +114,7 @@ def _verdicts(verdicts: list[Row]) -> list[str]:
 
 def _verdict(one: Row) -> tuple[str, ...]:
     """The cells of one verdict: what the gate said, what it saw, its threshold, the margin, and why."""
-    why = " ".join(part for part in (one["note"], f"({words(one['code'])})" if one["code"] else "") if part)
+    why = " ".join(part for part in (printable(one["note"]), f"({words(one['code'])})" if one["code"] else "") if part)
     verdict, value = "STOP" if one["code"] else "pass", _amount(one["value"], one["unit"])
     if one["threshold"] is None:
         return (verdict, one["gate"], value, "", "", "", "", why)

@@ -1,12 +1,13 @@
-"""Steps a loop along a recorded market: which instants get a cycle, what is observed for it, and what the broker says.
+"""Steps a loop through a market: what is observed for a cycle, what the broker says, and which instants are owed one.
 
-The same steps serve a backtest and a daemon on a tape, so that both decide alike. Deliberately absent: the clock.
+The same steps serve a backtest and the daemon, so that both decide alike. Deliberately absent: the clock.
 """
 
 from collections.abc import Callable, Iterator
 
 from oracle.broker.paper import PaperBroker
 from oracle.loop import Loop
+from oracle.market.port import Feed
 from oracle.market.tape import Tape
 from oracle.observe import Observer
 from rules import due, wants
@@ -18,13 +19,12 @@ from state.record import Record
 Told = Callable[[Record, int], None]
 
 
-class Walk:
-    """A loop, a tape and the paper broker. `told` hears every record and the instant it was seen."""
+class Steps:
+    """A loop, a feed and the paper broker. `told` hears every record and the instant it was seen."""
 
-    def __init__(self, loop: Loop, tape: Tape, told: Told) -> None:
+    def __init__(self, loop: Loop, feed: Feed, told: Told) -> None:
         self._loop = loop
-        self._tape = tape
-        self._observer = Observer(tape)
+        self._observer = Observer(feed)
         self._broker = PaperBroker(loop)
         self._told = told
 
@@ -33,19 +33,50 @@ class Walk:
         """The portfolio the loop owns."""
         return self._loop.portfolio
 
+    def take(self, told: AnyInput, *, at: int) -> Record:
+        """Let the loop take in one input."""
+        record = self._loop.take(told, at=at)
+        self._told(record, self.portfolio.now)
+        return record
+
+    def cycle(self, at: int) -> None:
+        """Observe what is wanted, decide, and let the broker answer."""
+        settings = self._loop.settings
+        plan = wants.plan(self.portfolio, settings.wants, settings.profiles.entry_dte(), now=at)
+        self.take(self._observer.observe(self.portfolio, plan, at), at=at)
+        failed: tuple[str, ...] = ()
+        while (report := self._broker.next_report(skip=failed)) is not None:
+            record = self.take(report, at=at)
+            if any(isinstance(fact, UnitFailed) for fact in record.facts):
+                # The broker would say the same of this order without end; it does so in the next cycle.
+                failed = (*failed, report.order_id)
+
+    def due_at(self) -> int | None:
+        """The next instant at which something is owed a cycle by itself, or None."""
+        return due.next_at(self.portfolio, self._loop.settings)
+
+
+class Walk(Steps):
+    """Steps along a tape: its instants are part of what is due."""
+
+    def __init__(self, loop: Loop, tape: Tape, told: Told) -> None:
+        super().__init__(loop, tape, told)
+        self._tape = tape
+
     def begin(self, inputs: tuple[AnyInput, ...], *, at: int) -> None:
-        """Take in what must be known before the first alert: configuration and calendar."""
+        """Take in what must be known before the first alert: configuration, calendar, choice of market."""
         for one in inputs:
-            self._take(one, at=at)
+            self.take(one, at=at)
 
     def arrive(self, inputs: tuple[AnyInput, ...], *, at: int) -> Iterator[int]:
-        """Everything due before an instant, then what arrived at it in its order, then exactly one cycle.
+        """Everything due up to an instant, then what arrived at it in its order, then one cycle for what arrived.
 
-        Yields the instant of each cycle after it was run.
+        What arrives at an instant of the tape finds its quotes observed: on a clock that is moved by hand an alert can
+        only come after the move. Yields the instant of each cycle after it was run.
         """
-        yield from self.until(at - 1)
+        yield from self.until(at)
         for one in inputs:
-            self._take(one, at=at)
+            self.take(one, at=at)
         self.cycle(at)
         yield at
 
@@ -55,27 +86,10 @@ class Walk:
             self.cycle(owed)
             yield owed
 
-    def cycle(self, at: int) -> None:
-        """Observe what is wanted, decide, and let the broker answer."""
-        settings = self._loop.settings
-        plan = wants.plan(self.portfolio, settings.wants, settings.profiles.entry_dte(), now=at)
-        self._take(self._observer.observe(self.portfolio, plan, at), at=at)
-        failed: tuple[str, ...] = ()
-        while (report := self._broker.next_report(skip=failed)) is not None:
-            record = self._take(report, at=at)
-            if any(isinstance(fact, UnitFailed) for fact in record.facts):
-                # The broker would say the same of this order without end; it does so in the next cycle.
-                failed = (*failed, report.order_id)
-
-    def _take(self, told: AnyInput, *, at: int) -> Record:
-        record = self._loop.take(told, at=at)
-        self._told(record, self.portfolio.now)
-        return record
-
     def _owed(self, instant: int) -> Iterator[int]:
         """The instants of coming cycles, each asked for only after the one before it was run."""
         while True:
-            owed = [due.next_at(self.portfolio, self._loop.settings), self._next_seen()]
+            owed = [self.due_at(), self._next_seen()]
             ahead = [one for one in owed if one is not None and one <= instant]
             if not ahead:
                 return

@@ -17,6 +17,9 @@ from state.alert import AtSource, FieldError
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 FUTURE_S_MAX = 300
+INSTANT_END = 2**63
+"""The first instant in nanoseconds that the journal and the query tables cannot hold, in the year 2262."""
+
 EPOCH_MS_MIN = 100_000_000_000
 """Epoch numbers from here on are milliseconds: as seconds they would lie in the year 5138."""
 
@@ -31,7 +34,10 @@ TIMEFRAME_PATHS = (
     "timeframe.chart_tf",
 )
 SESSION_PATHS = ("session", "meta.session", "market.session")
-TIMESTAMP_PATHS = ("timestamp", "signal.timestamp", "timenow", "time", "ts")
+BAR_PATH = "time"
+"""TradingView fills `{{time}}` with the opening of the bar, and `{{timenow}}` with the instant the alert fired."""
+
+TIMESTAMP_PATHS = ("timestamp", "signal.timestamp", "timenow", BAR_PATH, "ts")
 _TIMEFRAME = re.compile(r"(\d{1,6})(?:\.0+)?\s*([A-Za-z]{0,7})", re.ASCII)
 _UNIT_S = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1),
@@ -76,11 +82,30 @@ class Notes:
             self.warnings.append(warning)
 
 
-class Instant(NamedTuple):
-    """When the alert happened, in nanoseconds UTC."""
+class Arrival(NamedTuple):
+    """When an alert was received, in nanoseconds UTC.
+
+    `by_receipt`: its age counts from there, whatever instant it names, as the market is simulated in our time.
+    """
 
     at: int
+    by_receipt: bool = False
+
+
+class Instant(NamedTuple):
+    """The instant an alert names, in nanoseconds UTC, or that of its arrival; `of_bar` when a bar opened then."""
+
+    named: int
     source: AtSource
+    of_bar: bool = False
+
+    def judged(self, arrival: Arrival, bar: "Timeframe | None") -> int:
+        """The instant its age counts from: a bar speaks at its end, and nothing that was received is yet to come."""
+        if arrival.by_receipt:
+            return arrival.at
+        if self.of_bar and bar is not None:
+            return min(self.named + bar.seconds * NS_PER_S, arrival.at)
+        return self.named
 
 
 class Timeframe(NamedTuple):
@@ -132,23 +157,25 @@ def timeframe_name(seconds: int) -> str:
     return f"{seconds}s"
 
 
-def instant(tree: Tree, received_at: int, notes: Notes) -> Instant | None:
+def instant(tree: Tree, arrival: Arrival, notes: Notes) -> Instant | None:
     """When the alert happened by its own word, else when it was received. None after an error was noted."""
     found = present(tree, TIMESTAMP_PATHS)
     if not found:
-        return Instant(received_at, AtSource.RECEIVED)
-    sent = found[0][1]
+        return Instant(arrival.at, AtSource.RECEIVED)
+    path, sent = found[0]
     number = number_of(sent)
     at = _epoch(number) if number is not None else _iso(str(sent), notes)
-    if at is None:
+    if at is None or at <= 0 or (arrival.by_receipt and at >= INSTANT_END):
         fault = "is no instant; send epoch seconds, epoch milliseconds or 2026-02-13T15:30:00Z"
         notes.refuse_text("timestamp", "invalid_timestamp", fault, sent=sent if isinstance(sent, str) else "the value")
         return None
-    if at > received_at + FUTURE_S_MAX * NS_PER_S:
+    if arrival.by_receipt and abs(at - arrival.at) > FUTURE_S_MAX * NS_PER_S:
+        notes.warn("age_by_receipt")
+    elif at > arrival.at + FUTURE_S_MAX * NS_PER_S:
         fault = f"lies more than {FUTURE_S_MAX} s ahead of our clock; compare the clocks and the time zone"
         notes.refuse("timestamp", "timestamp_in_future", f"{str(sent)[:32]!r} {fault}")
         return None
-    return Instant(at, AtSource.PAYLOAD)
+    return Instant(at, AtSource.PAYLOAD, of_bar=path == BAR_PATH)
 
 
 def _epoch(number: Decimal) -> int | None:

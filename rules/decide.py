@@ -6,13 +6,22 @@ from typing import TypeVar
 
 import msgspec
 
-from rules import due, entry, exits, housekeeping, intake, operator, reports
+from rules import due, entry, exits, flags, halts, housekeeping, intake, operator, reports
 from rules.settings import Settings
 from state.applying import apply
 from state.calendar import SECOND
 from state.errors import LawBroken
 from state.facts import AnyFact, UnitFailed
-from state.inputs import AlertReceived, AnyInput, BrokerReported, OperatorAsked, TickReached
+from state.inputs import (
+    AlertReceived,
+    AnyInput,
+    Ask,
+    BrokerReported,
+    ClockJumped,
+    OperatorAsked,
+    StorageTurned,
+    TickReached,
+)
 from state.portfolio import Portfolio
 
 Answer = TypeVar("Answer")
@@ -37,8 +46,10 @@ class Stage(msgspec.Struct, frozen=True):
 def decide(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[AnyFact, ...]:
     """All facts that follow from one input the portfolio has taken in; each is applied before the next unit is asked.
 
-    A rule that raises anything but LawBroken becomes one `UnitFailed`, and the others go on.
+    A rule that raises anything but LawBroken becomes one `UnitFailed`, and the others go on. The flags that stand over
+    the settings are read once, so that all of one record is judged alike.
     """
+    settings = flags.in_force(settings, portfolio.flags)
     facts: list[AnyFact] = []
     for stage in _stages(portfolio, told, settings):
         for unit in _listed(stage):
@@ -75,8 +86,13 @@ def _stages(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[S
         case BrokerReported():
             understand = partial(reports.understand, portfolio, told, settings)
             return (Stage("reports", lambda: (Unit(told.order_id, understand),)),)
+        case OperatorAsked(ask=Ask.CLOSE):
+            return (Stage("operator", lambda: _asked_to_close(portfolio, told)),)
         case OperatorAsked():
-            return (Stage("operator", lambda: _asked(portfolio, told)),)
+            return (Stage("operator", lambda: (_asked(portfolio, told, settings),)), _given_up(portfolio))
+        case ClockJumped() | StorageTurned():
+            turned = partial(halts.turned, portfolio, told)
+            return (Stage("halts", lambda: (Unit("entries", turned),)), _given_up(portfolio))
         case TickReached():
             return (
                 Stage("settlement", lambda: _settlements(portfolio, settings)),
@@ -98,7 +114,27 @@ def _alert(portfolio: Portfolio, told: AlertReceived, settings: Settings) -> Uni
     )
 
 
-def _asked(portfolio: Portfolio, told: OperatorAsked) -> Iterable[Unit]:
+def _asked(portfolio: Portfolio, told: OperatorAsked, settings: Settings) -> Unit:
+    match told.ask:
+        case Ask.HALT:
+            return Unit("entries", partial(halts.halt, portfolio, told))
+        case Ask.RESUME:
+            return Unit("entries", partial(halts.resume, portfolio, told))
+        case Ask.REQUEUE:
+            return Unit("operator", partial(operator.requeue, portfolio, told, settings))
+        case _:
+            return Unit("operator", partial(flags.switch, told))
+
+
+def _given_up(portfolio: Portfolio) -> Stage:
+    """What a halt does to the entries in flight, listed once it is in force."""
+    return Stage(
+        "entries",
+        lambda: tuple(Unit(one, partial(halts.give_up, portfolio, one)) for one in halts.in_flight(portfolio)),
+    )
+
+
+def _asked_to_close(portfolio: Portfolio, told: OperatorAsked) -> Iterable[Unit]:
     for one in operator.named(portfolio, told):
         yield Unit(one, partial(operator.close, portfolio, one, told))
     if not operator.named(portfolio, told) and not operator.opening(portfolio, told):

@@ -1,5 +1,6 @@
 """When something is due next without anybody sending anything: the next instant a cycle is owed."""
 
+from rules import halts
 from rules.settings import Settings
 from state.calendar import SECOND
 from state.order import Intent, OrderPhase
@@ -56,6 +57,8 @@ def _position_instants(portfolio: Portfolio) -> list[int]:
     # What waited for the open is judged there; what expired without being settled is tried again in a second,
     # until it has alerted.
     instants.append(portfolio.sessions.next_open(now))
+    if not halts.settling(portfolio):
+        return instants
     over = alive & (book.column("expires_at") <= now) & (book.column("last_trade_at") <= now)
     for row in over.nonzero()[0]:
         if ("settlement_print_missing", book.ids[row]) not in portfolio.alerts:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from rules import fills, gates, orders, sizing, strikes
+from rules import fills, flags, gates, orders, sizing, strikes
 from rules.settings import Settings
 from state import money
 from state.calendar import SECOND
@@ -20,6 +20,7 @@ from state.facts import (
     SignalReleased,
     SignalRetryScheduled,
 )
+from state.inputs import MarketKind
 from state.order import Side
 from state.portfolio import Portfolio
 from state.reason import REASONS
@@ -55,23 +56,38 @@ def decide(portfolio: Portfolio, signal_id: str, settings: Settings) -> tuple[An
     released: tuple[AnyFact, ...] = ()
     if signal.phase is SignalPhase.QUEUED:
         released = (SignalReleased(signal.id),)
+    if (barred := _barred(portfolio, signal, settings)) is not None:
+        return (*released, _refused(signal, barred, settings))
     permission = permission_of(portfolio, signal, settings)
-    stale = gates.age(portfolio, signal, settings.gates)
-    if stale.code is not None:
-        return (*released, SignalRefused(signal.id, stale.code, (), (stale,)))
     if permission is Permission.QUEUE:
         until = portfolio.sessions.next_open(portfolio.now)
         return (*released, SignalQueued(signal.id, until, "queued_market_closed"))
     if permission is Permission.REFUSE:
         closed = Verdict("session", "market_closed", note="closed_market_mode is reject")
-        return (*released, SignalRefused(signal.id, "market_closed", (), (closed,)))
+        return (*released, _refused(signal, closed, settings))
     choice = judge(portfolio, signal, settings)
     if choice.recommendation is None:
         return (*released, _refuse(portfolio, signal, choice, settings=settings))
+    on, chosen = flags.names_on(settings), choice.recommendation
     if permission is Permission.DECIDE_ONLY:
-        return (*released, SignalDecided(signal.id, "market_closed", choice.verdicts, choice.recommendation))
-    order = orders.to_open(portfolio, signal, choice.recommendation, settings=settings.orders)
-    return (*released, SignalApproved(signal.id, choice.verdicts, choice.recommendation), OrderCreated(order))
+        return (*released, SignalDecided(signal.id, "market_closed", choice.verdicts, chosen, on))
+    order = orders.to_open(portfolio, signal, chosen, settings=settings.orders)
+    return (*released, SignalApproved(signal.id, choice.verdicts, chosen, on), OrderCreated(order))
+
+
+def _barred(portfolio: Portfolio, signal: Signal, settings: Settings) -> Verdict | None:
+    """What ends a signal before the session is asked: its age, or that there is no market to judge it on."""
+    stale = gates.age(portfolio, signal, settings.gates)
+    if not stale.passed:
+        return stale
+    if portfolio.chosen is not None and portfolio.chosen.kind is MarketKind.NONE:
+        return Verdict("market_known", "market_data_unavailable", note="no market was chosen")
+    return None
+
+
+def _refused(signal: Signal, verdict: Verdict, settings: Settings) -> SignalRefused:
+    """The refusal by one verdict alone."""
+    return SignalRefused(signal.id, verdict.code or "", (), (verdict,), flags.names_on(settings))
 
 
 def permission_of(portfolio: Portfolio, signal: Signal, settings: Settings) -> Permission:
@@ -199,4 +215,4 @@ def _refuse(portfolio: Portfolio, signal: Signal, choice: Choice, *, settings: S
     if REASONS[code].retryable and signal.attempts == 0:
         again = portfolio.now + settings.session.retry_delay_s * SECOND
         return SignalRetryScheduled(signal.id, again, code, choice.verdicts)
-    return SignalRefused(signal.id, code, tuple(contributing), choice.verdicts)
+    return SignalRefused(signal.id, code, tuple(contributing), choice.verdicts, flags.names_on(settings))

@@ -1,6 +1,6 @@
 """Positions to exits: the screen over all columns, the reasons for one position, and settlement at expiry."""
 
-from rules import orders, outcomes
+from rules import halts, orders, outcomes
 from rules.settings import Settings
 from state import money
 from state.calendar import SECOND
@@ -92,9 +92,9 @@ def _working(portfolio: Portfolio, position: Position) -> tuple[Order, ...]:
 
 
 def expired(portfolio: Portfolio) -> tuple[str, ...]:
-    """Positions whose contract has expired and stopped trading, oldest first."""
+    """Positions whose contract has expired and stopped trading, oldest first; none while the clocks are apart."""
     book, now = portfolio.book, portfolio.now
-    if not len(book):
+    if not len(book) or not halts.settling(portfolio):
         return ()
     over = (book.column("expires_at") <= now) & (book.column("last_trade_at") <= now)
     rows = (over & book.alive).nonzero()[0]

@@ -71,6 +71,13 @@ _BUYING_POWER = Bound("buying_power", "insufficient_buying_power", "usd")
 _QUOTE_FRESH = Bound("quote_fresh", "quote_stale", "s")
 
 
+def halted(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
+    """Nothing is opened while anything halts entries; the first halt in force is the reason, its words the note."""
+    for halt in portfolio.halts.values():
+        return Verdict("halted", halt.code, note=halt.words)
+    return Verdict("halted", None, note="nothing is halted")
+
+
 def age(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> Verdict:
     """Too old to act on. A signal that waited for the open is judged by how long it may wait."""
     waited = signal.queued_at is not None
@@ -147,6 +154,7 @@ def daily_entries(portfolio: Portfolio, signal: Signal, limits: GateLimits) -> V
 Gate = Callable[[Portfolio, Signal, GateLimits], Verdict]
 
 GATES: tuple[Gate, ...] = (
+    halted,
     age,
     near_close,
     open_positions,

@@ -7,7 +7,7 @@ from rules.settings import Settings
 from state.alert import AtSource, BadAlert, Entry, ExitAlert, FieldError, NotEntry
 from state.calendar import SECOND
 from state.facts import AlertLogged, AnyFact, CloseAsked, OrderCancelAsked, SignalCreated
-from state.inputs import AlertReceived
+from state.inputs import AlertReceived, MarketKind
 from state.portfolio import Portfolio
 from state.signal import Signal
 
@@ -21,7 +21,9 @@ ERROR = "error"
 def admit(portfolio: Portfolio, told: AlertReceived, settings: Settings) -> tuple[AnyFact, ...]:
     """Everything that follows from one alert: the answer that is logged, and a signal or asked closes."""
     event_id = portfolio.next_id("evt")
-    match reading.read(told.body, source=told.source, received_at=portfolio.now):
+    # Alerts may name any instant while prices are simulated; those of a recorded or real market must fit theirs.
+    simulated = portfolio.chosen is not None and portfolio.chosen.kind is MarketKind.SIMULATED
+    match reading.read(told.body, source=told.source, received_at=portfolio.now, by_receipt=simulated):
         case Entry() as entry:
             return _entry(portfolio, told, entry, settings=settings)
         case ExitAlert() as alert:

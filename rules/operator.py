@@ -1,11 +1,21 @@
-"""What the operator asks for: closing positions, at once or at the next open, and giving up the entries in flight."""
+"""What the operator asks of positions and signals: closing, giving up entries in flight, trying a signal once more."""
 
-from state.facts import Alerted, AnyFact, CloseAsked, OrderCancelAsked
+from rules.settings import Settings
+from state.calendar import SECOND
+from state.facts import Alerted, AnyFact, CloseAsked, OrderCancelAsked, SignalCreated
 from state.inputs import OperatorAsked
 from state.order import Intent, Order, OrderPhase
 from state.portfolio import Portfolio
+from state.signal import Signal, SignalPhase
 
 ALL = "all"
+ENDED_WITHOUT_A_TRADE = (
+    SignalPhase.REJECTED,
+    SignalPhase.FAILED,
+    SignalPhase.EXPIRED,
+    SignalPhase.DECISION_ONLY,
+)
+_ID_CHARS_MAX = 40
 
 
 def named(portfolio: Portfolio, told: OperatorAsked) -> tuple[str, ...]:
@@ -47,3 +57,31 @@ def entries(portfolio: Portfolio) -> tuple[Order, ...]:
         and one.phase is not OrderPhase.CANCEL_REQUESTED
         and one.position_id not in portfolio.book.row_of
     )
+
+
+def requeue(portfolio: Portfolio, told: OperatorAsked, settings: Settings) -> tuple[AnyFact, ...]:
+    """A signal that ended without a trade becomes a new one, judged from the first gate on, its age included.
+
+    Each is requeued once: the next try is that of its successor, so that no wish can be traded twice.
+    """
+    old = portfolio.signals.get(told.about)
+    profile = None if old is None else settings.profiles.named(old.profile)
+    if old is None or profile is None or old.phase not in ENDED_WITHOUT_A_TRADE:
+        return _nothing_to_requeue(told)
+    if any(one.requeued_from == old.id for one in portfolio.signals.values()):
+        return _nothing_to_requeue(told)
+    signal = Signal(
+        id=portfolio.next_id("sig"),
+        event_id=old.event_id,
+        source=old.source,
+        entry=old.entry,
+        profile=old.profile,
+        received_at=portfolio.now,
+        watch_until=portfolio.now + profile.horizon_s() * SECOND,
+        requeued_from=old.id,
+    )
+    return (SignalCreated(signal),)
+
+
+def _nothing_to_requeue(told: OperatorAsked) -> tuple[AnyFact, ...]:
+    return (Alerted("nothing_to_requeue", told.about[:_ID_CHARS_MAX]),)

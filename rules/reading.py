@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from rules import alert_fields as fields
 from rules import alert_symbol, alert_text, alert_words
-from rules.alert_fields import NS_PER_MS, Notes
+from rules.alert_fields import NS_PER_MS, Arrival, Notes
 from rules.alert_symbol import Symbol
 from rules.alert_text import Tree
 from rules.alert_words import Settled, Word, present
@@ -63,6 +63,7 @@ WARNINGS = (
     ("timeframe_read_as_minutes", "a capital M was read as minutes"),
     ("timeframe_from_session", "the session stands for a day"),
     ("timestamp_read_as_utc", "a time without zone was read as UTC"),
+    ("age_by_receipt", "its time is not that of the simulated market: its age counts from its receipt"),
     ("unusable_price", "a price was left out"),
     ("score_out_of_range", "a score outside 0 to 100 was left out"),
     ("half_a_contract", "a strike or an expiration alone was left out"),
@@ -87,9 +88,11 @@ _CONTEXT_KEYS = (*alert_words.CONTEXT_PATHS, "regime_context", "execution_guidan
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def read(body: str, *, source: str, received_at: int) -> Reading:
+def read(body: str, *, source: str, received_at: int, by_receipt: bool = False) -> Reading:
     """Understand one alert body of a source, received at nanoseconds UTC. Never raises, whatever the text.
 
+    `by_receipt` counts its age from there, so that no instant it names is too early or too late. What it is known again
+    by always holds the instant it names.
     A body that asks to leave is an exit alert even where it names a side. Context without an entry word is no entry.
     Whatever else lacks or garbles a needed field is a bad alert that lists all its faults. Fields that are not known
     are ignored; secrets are never copied.
@@ -103,7 +106,7 @@ def read(body: str, *, source: str, received_at: int) -> Reading:
         return kind
     if leaving := alert_words.exit_words(tree):
         return _exit_alert(tree, leaving, source, notes)
-    return _entry(tree, words, received_at, notes)
+    return _entry(tree, words, Arrival(received_at, by_receipt=by_receipt), notes)
 
 
 def signal_hash(instrument: str, direction: Direction, timeframe: str, at: int) -> str:
@@ -154,12 +157,12 @@ def _exit_alert(tree: Tree, leaving: list[Word], source: str, notes: Notes) -> E
     )
 
 
-def _entry(tree: Tree, words: list[Word], received_at: int, notes: Notes) -> Entry | BadAlert:
+def _entry(tree: Tree, words: list[Word], arrival: Arrival, notes: Notes) -> Entry | BadAlert:
     """Read every field before judging any, so that all faults are told at once."""
     symbol = alert_symbol.symbol(tree, notes)
     timeframe = fields.timeframe(tree, notes)
     settled = _direction(tree, words, symbol, notes)
-    instant = fields.instant(tree, received_at, notes)
+    instant = fields.instant(tree, arrival, notes)
     contract = _contract(tree, symbol, settled, notes)
     is_test = _is_test(tree, notes)
     if symbol is None or timeframe is None or settled is None or instant is None or notes.errors:
@@ -177,9 +180,9 @@ def _entry(tree: Tree, words: list[Word], received_at: int, notes: Notes) -> Ent
         direction=settled.direction,
         timeframe=timeframe.name,
         timeframe_s=timeframe.seconds,
-        at=instant.at,
+        at=instant.judged(arrival, timeframe),
         at_source=instant.source,
-        signal_hash=signal_hash(instrument, settled.direction, timeframe.name, instant.at),
+        signal_hash=signal_hash(instrument, settled.direction, timeframe.name, instant.named),
         price=None if on_option else price,
         confidence=fields.percent_bp(tree, "confidence", notes),
         pattern_strength=fields.percent_bp(tree, "pattern_strength", notes),

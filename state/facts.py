@@ -319,7 +319,14 @@ AnyFact = (
 
 
 def subject_of(fact: AnyFact) -> str:
-    """The id of the unit a fact is about."""
+    """The id of the unit a fact is about; a halt is about `entries`, a flag about its name."""
+    match fact:
+        case EntriesHalted() | EntriesResumed():
+            return "entries"
+        case FlagSet(name=name):
+            return name
+        case _:
+            pass
     for name in ("signal_id", "position_id", "order_id", "event_id", "unit", "subject"):
         subject = getattr(fact, name, None)
         if isinstance(subject, str):

@@ -11,6 +11,7 @@ import msgspec
 class Stage(StrEnum):
     """Where in the walk a code arises."""
 
+    DOOR = "door"
     INTAKE = "intake"
     SESSION = "session"
     GATES = "gates"
@@ -18,6 +19,7 @@ class Stage(StrEnum):
     SIZING = "sizing"
     ORDER = "order"
     EXIT = "exit"
+    OPERATOR = "operator"
     CORE = "core"
 
 
@@ -40,6 +42,18 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 _ROWS: tuple[tuple[str, Stage, Severity, bool, str], ...] = (
+    ("not_found", Stage.DOOR, Severity.INFO, False, "nothing answers at this path"),
+    ("bad_request", Stage.DOOR, Severity.INFO, False, "the call is not understood, or did not arrive whole"),
+    (
+        "no_secret",
+        Stage.DOOR,
+        Severity.WARNING,
+        False,
+        "no secret is configured: only programs on this machine may call",
+    ),
+    ("invalid_signature", Stage.DOOR, Severity.WARNING, False, "the call proves no secret that is configured"),
+    ("inbox_full", Stage.DOOR, Severity.WARNING, False, "too much is waiting already: to be sent again"),
+    ("stopping", Stage.DOOR, Severity.INFO, False, "the program is stopping: to be sent again"),
     ("body_empty", Stage.INTAKE, Severity.INFO, False, "the body holds no text"),
     ("body_too_large", Stage.INTAKE, Severity.INFO, False, "the body is larger than 128 KB"),
     ("body_not_utf8", Stage.INTAKE, Severity.INFO, False, "the body is not UTF-8"),
@@ -88,6 +102,9 @@ _ROWS: tuple[tuple[str, Stage, Severity, bool, str], ...] = (
     ),
     ("duplicate_content", Stage.INTAKE, Severity.INFO, False, "the same alert was received before"),
     ("duplicate_window", Stage.INTAKE, Severity.INFO, False, "a like alert was accepted moments ago"),
+    ("entries_halted", Stage.GATES, Severity.WARNING, False, "the operator halted entries: nothing is opened"),
+    ("clock_jumped", Stage.GATES, Severity.ERROR, True, "the clocks came apart: nothing is opened or settled"),
+    ("storage_low", Stage.GATES, Severity.ERROR, True, "the disk has no room for another segment: nothing is opened"),
     ("signal_stale", Stage.GATES, Severity.INFO, False, "the signal is too old to act on"),
     ("market_closed", Stage.SESSION, Severity.INFO, False, "the market is closed: judged only, or refused"),
     ("queued_market_closed", Stage.SESSION, Severity.INFO, False, "the market is closed: waits for the next open"),
@@ -158,6 +175,15 @@ _ROWS: tuple[tuple[str, Stage, Severity, bool, str], ...] = (
         Severity.ERROR,
         False,
         "the contract expired but no settlement value is known",
+    ),
+    ("nothing_to_resume", Stage.OPERATOR, Severity.WARNING, False, "nothing is halted that the operator can resume"),
+    ("unknown_flag", Stage.OPERATOR, Severity.WARNING, False, "the operator named a flag that does not exist"),
+    (
+        "nothing_to_requeue",
+        Stage.OPERATOR,
+        Severity.WARNING,
+        False,
+        "what the operator asked to requeue did not end without a trade, or was requeued already",
     ),
     ("processing_failed", Stage.CORE, Severity.ERROR, True, "a rule failed for this one; the others went on"),
 )

@@ -14,9 +14,11 @@ from state.disk import Disk
 from state.errors import BadUsage
 from state.frames import GENESIS, Body, chained, encode_body, encode_content
 from state.portfolio import Portfolio
+from state.projecting import Projector
 from state.record import Record, decode
 from state.snapshots import Snapshot, Store
-from state.tables import Projected, Projector
+from state.standing import standing_of
+from state.tables import Projected
 
 _RECORDS_PER_WRITE = 512
 
@@ -66,7 +68,7 @@ def fold(portfolio: Portfolio, body: Body) -> Record:
 async def recover(history: History, store: Store | None = None) -> Recovered:
     """The portfolio at the journal's end, from the newest usable snapshot and the records after it.
 
-    The query tables are brought to the same record. Without a store, everything is folded from the first record.
+    The query tables and where the run stands are brought to the same record. Without a store, everything is folded from the first record.
     """
     ignored: list[str] = []
     portfolio, chain = Portfolio(), GENESIS
@@ -133,7 +135,7 @@ async def _go_on(portfolio: Portfolio, chain: bytes, bodies: Iterable[Body], sto
                 await store.write(waiting, chain)
                 waiting.clear()
     if store is not None:
-        await store.write(waiting, chain)
+        await store.write(waiting, chain, standing=standing_of(portfolio))
     return chain
 
 

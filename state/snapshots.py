@@ -1,4 +1,4 @@
-"""The database of one process: snapshots of the portfolio and the query tables, each change in one transaction.
+"""The database of one process: snapshots, query tables and where the run stands, each change in one transaction.
 
 Everything in it can be made again from the journal. Deliberately absent: what the tables look like (`state.tables`) and
 what is done with a snapshot (`state.recovery`).
@@ -19,9 +19,15 @@ from state import keeping
 from state.errors import LawBroken
 from state.frames import GENESIS
 from state.portfolio import Portfolio
+from state.standing import Standing, standing_of
 from state.tables import APPLICATION_ID, MIGRATIONS, TABLES, Projected, check_header, unusable
 
 SNAPSHOTS_KEPT = 3
+_STAND = (
+    "INSERT INTO standing VALUES (1, ?, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET lsn = excluded.lsn, "
+    "seen_at = excluded.seen_at, figures = excluded.figures, config = excluded.config WHERE excluded.lsn >= standing.lsn"
+)
+"""An older standing never replaces a newer one."""
 _FILE_MODE = 0o600
 
 
@@ -77,24 +83,35 @@ class Store:
             held.pop_all()
         return store
 
-    async def write(self, batch: Sequence[Projected], chain: bytes | None = None) -> None:
+    async def write(
+        self, batch: Sequence[Projected], chain: bytes | None = None, *, standing: Standing | None = None
+    ) -> None:
         """Write the rows of durable records, in order, and note how far the tables are, in one transaction.
 
         `chain` is the journal's digest after the last of them; without it the next recovery cannot tell that the
-        tables belong to its journal, and fills them again. Records that were written before are passed over; raises
-        LawBroken when records are missing between those and the batch.
+        tables belong to its journal, and fills them again. `standing` is where the portfolio stood after exactly that
+        record; without one, readers find an older one until the next. Records that were written before are passed
+        over; raises LawBroken when records are missing between those and the batch, or the standing is ahead of them.
         """
         async with self._transaction():
             fresh = [one for one in batch if one.lsn > self.applied_lsn]
-            if not fresh:
-                return
-            first, lsn = fresh[0].lsn, fresh[-1].lsn
-            if first != self.applied_lsn + 1 or lsn != self.applied_lsn + len(fresh):
+            lsn = fresh[-1].lsn if fresh else self.applied_lsn
+            if fresh and (fresh[0].lsn != self.applied_lsn + 1 or lsn != self.applied_lsn + len(fresh)):
+                first = fresh[0].lsn
                 raise LawBroken(f"the query tables are at record {self.applied_lsn} and were handed {first} to {lsn}")
             for table, rows in _by_table(fresh).items():
                 await self._connection.executemany(self._upserts[table], rows)
-            await self._note(lsn, chain)
-        self.applied_lsn, self.applied_chain = lsn, chain
+            if fresh:
+                await self._note(lsn, chain)
+            if standing is not None:
+                await self._stand(standing, at=lsn)
+        if fresh:
+            self.applied_lsn, self.applied_chain = lsn, chain
+
+    async def save_standing(self, standing: Standing) -> None:
+        """Keep where the run stands, for readers. Raises LawBroken when the query tables are not as far."""
+        async with self._transaction():
+            await self._stand(standing, at=self.applied_lsn)
 
     async def save_snapshot(self, portfolio: Portfolio, chain: bytes) -> None:
         """Keep the portfolio as it is now; `chain` is the journal's digest after its last record, which is durable.
@@ -105,7 +122,7 @@ class Store:
         if portfolio.lsn > self.applied_lsn:
             raise LawBroken(f"a snapshot at record {portfolio.lsn} is ahead of the tables at {self.applied_lsn}")
         # Encoded before anything is waited for: the portfolio goes on changing.
-        lsn, state = portfolio.lsn, keeping.encode(portfolio)
+        lsn, state, stands = portfolio.lsn, keeping.encode(portfolio), standing_of(portfolio)
         digest = hashlib.sha256(state).hexdigest()
         row = (lsn, chain.hex(), keeping.STATE_SCHEMA, portfolio.now, digest, state)
         async with self._transaction():
@@ -117,6 +134,7 @@ class Store:
                 "(SELECT lsn FROM snapshots WHERE lsn <= ?1 ORDER BY lsn DESC LIMIT ?2)",
                 (lsn, SNAPSHOTS_KEPT),
             )
+            await self._stand(stands, at=self.applied_lsn)
             if told:
                 await self._note(lsn, chain)
         if told:
@@ -131,9 +149,9 @@ class Store:
         return None if row is None else Snapshot(row[0], bytes.fromhex(row[1]), row[2], row[3], row[4])
 
     async def clear(self) -> None:
-        """Empty the query tables and drop every snapshot."""
+        """Empty the query tables, forget where the run stands, and drop every snapshot."""
         async with self._transaction():
-            for name in (*self._upserts, "snapshots"):
+            for name in (*self._upserts, "snapshots", "standing"):
                 # Every name is one of this program's own tables.
                 await self._connection.execute(f'DELETE FROM "{name}"')  # noqa: S608
             await self._note(0, None)
@@ -177,6 +195,12 @@ class Store:
     async def _note(self, lsn: int, chain: bytes | None) -> None:
         told = None if chain is None else chain.hex()
         await self._connection.execute("UPDATE meta SET applied_lsn = ?, chain = ?", (lsn, told))
+
+    async def _stand(self, told: Standing, *, at: int) -> None:
+        if told.lsn > at:
+            raise LawBroken(f"where the run stands at record {told.lsn} is ahead of the tables at {at}")
+        row = (told.lsn, told.seen_at, told.figures.decode(), told.config.decode())
+        await self._connection.execute(_STAND, row)
 
     @contextlib.asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:

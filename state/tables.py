@@ -1,11 +1,12 @@
-"""The query tables: their shape, derived from the nouns, and the rows that one record changes in them.
+"""The query tables: their shape, derived from the nouns, and a connection to read them.
 
-They hold nothing that the journal does not, so they are never the truth. Deliberately absent: writing them, which is
-`state.snapshots`, so that a command that only reads pays for no more than it needs.
+They hold nothing that the journal does not, so they are never the truth. Deliberately absent: the rows a record changes
+(`state.projecting`) and writing them (`state.snapshots`), so that a command that only reads pays for no more than it
+needs.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import date
 from enum import Enum
 from pathlib import Path
@@ -16,25 +17,11 @@ import msgspec
 
 from state.contract import Contract
 from state.errors import BadUsage, OracleFailure
-from state.facts import (
-    Alerted,
-    AlertLogged,
-    AnyFact,
-    Fact,
-    OrderCreated,
-    OrderFilled,
-    OutcomeRecorded,
-    PositionOpened,
-    SignalCreated,
-    UnitFailed,
-)
+from state.facts import Alerted, AlertLogged, EntriesHalted, FlagSet, UnitFailed
 from state.fill import Fill
-from state.inputs import AlertReceived
 from state.order import Order
 from state.outcome import Outcome
-from state.portfolio import Portfolio
 from state.position import Position
-from state.record import Record
 from state.signal import Signal, Verdict
 
 APPLICATION_ID = 0x6F72636C
@@ -186,23 +173,41 @@ def _named(value: Any) -> Any:
 
 _SEEN = (("lsn", INTEGER), ("seen_at", INTEGER))
 _NUMBERED = (*_SEEN, ("number", INTEGER))
+_PRICED = (*_SEEN, ("market_source", TEXT))
+"""Whose prices a noun without a field for them was last changed on."""
 _LOGGED = tuple(one._replace(name="id") if one.name == "event_id" else one for one in columns_of(AlertLogged))
+_REFUSED = (
+    ("since", INTEGER),
+    ("reason", TEXT),
+    ("status", INTEGER),
+    ("count", INTEGER),
+    ("first", TEXT),
+    ("last", TEXT),
+)
 
 EVENTS = Table(
-    "events", (*_SEEN, ("source", TEXT), ("body", TEXT)), _LOGGED, ("id",), ("seen_at", "status", "signal_id")
+    "events",
+    (*_SEEN, ("source", TEXT), ("request_id", TEXT), ("body", TEXT)),
+    _LOGGED,
+    ("id",),
+    ("seen_at", "status", "signal_id"),
 )
-SIGNALS = Table("signals", _SEEN, columns_of(Signal), ("id",), ("phase", "symbol", "received_at"))
+SIGNALS = Table("signals", _SEEN, columns_of(Signal), ("id",), ("phase", "symbol", "received_at", "requeued_from"))
 VERDICTS = Table(
     "verdicts", (*_NUMBERED, ("signal_id", TEXT)), columns_of(Verdict), ("lsn", "signal_id", "number"), ("signal_id",)
 )
-ORDERS = Table("orders", _SEEN, columns_of(Order), ("id",), ("phase", "signal_id", "position_id", "underlying"))
+ORDERS = Table("orders", _PRICED, columns_of(Order), ("id",), ("phase", "signal_id", "position_id", "underlying"))
 FILLS = Table("fills", _SEEN, columns_of(Fill), ("id",), ("order_id", "position_id", "filled_at"))
 POSITIONS = Table("positions", _SEEN, columns_of(Position), ("id",), ("phase", "underlying", "expiry", "signal_id"))
-OUTCOMES = Table("outcomes", _SEEN, columns_of(Outcome), ("id",), ("position_id", "signal_id", "closed_at"))
+OUTCOMES = Table("outcomes", _PRICED, columns_of(Outcome), ("id",), ("position_id", "signal_id", "closed_at"))
 ALERTS = Table("alerts", _NUMBERED, columns_of(Alerted), ("lsn", "number"), ("seen_at", "subject"))
 FAILURES = Table("failures", _NUMBERED, columns_of(UnitFailed), ("lsn", "number"), ("seen_at", "unit"))
+# Its columns are those of an input that carries the market too: naming them keeps the market out of every reading.
+CALLS = Table("calls", (*_NUMBERED, *_REFUSED), (), ("lsn", "number"), ("seen_at", "reason"))
+HALTS = Table("halts", (*_NUMBERED, ("kind", TEXT)), columns_of(EntriesHalted), ("lsn", "number"), ("seen_at", "code"))
+FLAGS = Table("flags", _NUMBERED, columns_of(FlagSet), ("lsn", "number"), ("seen_at", "name"))
 
-TABLES = (EVENTS, SIGNALS, VERDICTS, ORDERS, FILLS, POSITIONS, OUTCOMES, ALERTS, FAILURES)
+TABLES = (EVENTS, SIGNALS, VERDICTS, ORDERS, FILLS, POSITIONS, OUTCOMES, ALERTS, FAILURES, CALLS, HALTS, FLAGS)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -210,6 +215,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO meta VALUES (1, 0, NULL)",
         """CREATE TABLE snapshots (lsn INTEGER PRIMARY KEY, chain TEXT NOT NULL, schema INTEGER NOT NULL,
            seen_at INTEGER NOT NULL, digest TEXT NOT NULL, state BLOB NOT NULL) STRICT""",
+        """CREATE TABLE standing (one INTEGER PRIMARY KEY CHECK (one = 1), lsn INTEGER NOT NULL,
+           seen_at INTEGER NOT NULL, figures TEXT NOT NULL, config TEXT NOT NULL) STRICT""",
         *(statement for table in TABLES for statement in table.creation()),
     ),
 )
@@ -218,72 +225,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 The query tables follow the nouns. When those change, the next version drops the tables, creates them again and sets
 `applied_lsn` to 0: the journal fills them at the next start.
 """
-
-
-class Projector:
-    """Gathers, after each record, the rows it changed. Nouns that left memory keep their last row."""
-
-    def project(self, portfolio: Portfolio, record: Record, seen_at: int) -> Projected:
-        """The rows of a record that the portfolio has just folded; to be written only once the record is durable."""
-        lsn = portfolio.lsn
-        rows: list[tuple[str, tuple[Any, ...]]] = []
-        touched: dict[tuple[str, str], None] = {}
-        for number, fact in enumerate(record.facts):
-            rows.extend(_own_rows(record, fact, (lsn, seen_at, number)))
-            touched.update(dict.fromkeys(_touched(fact)))
-        nouns = (
-            (SIGNALS, portfolio.signals),
-            (ORDERS, portfolio.orders),
-            (POSITIONS, portfolio.positions),
-        )
-        for table, kept in nouns:
-            held = (kept.get(one) for name, one in touched if name == table.name)
-            rows.extend(table.row(one, lsn, seen_at) for one in held if one is not None)
-        return Projected(lsn, tuple(rows))
-
-
-def _own_rows(record: Record, fact: AnyFact, at: tuple[int, int, int]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """The rows that a fact itself is, or carries."""
-    lsn, seen_at, _ = at
-    match fact:
-        case AlertLogged():
-            told = record.input
-            source, body = (told.source, told.body) if isinstance(told, AlertReceived) else ("", "")
-            yield EVENTS.row(fact, lsn, seen_at, source, body)
-        case OrderFilled(fill=fill):
-            yield FILLS.row(fill, lsn, seen_at)
-        case OutcomeRecorded(outcome=outcome):
-            yield OUTCOMES.row(outcome, lsn, seen_at)
-        case Alerted():
-            yield ALERTS.row(fact, *at)
-        case UnitFailed():
-            yield FAILURES.row(fact, *at)
-        case _:
-            said: tuple[Verdict, ...] = getattr(fact, "verdicts", ())
-            for place, verdict in enumerate(said):
-                yield VERDICTS.row(verdict, lsn, seen_at, place, getattr(fact, "signal_id", ""))
-
-
-_IDS = (("signal_id", "signals"), ("unit", "signals"), ("order_id", "orders"), ("position_id", "positions"))
-
-
-def _touched(fact: Fact) -> Iterator[tuple[str, str]]:
-    """(table, id) of every noun that a fact may have changed."""
-    match fact:
-        case AlertLogged():
-            # The signal it names was created beside it, or repeated and left as it was.
-            return
-        case SignalCreated(signal=signal):
-            yield SIGNALS.name, signal.id
-        case OrderCreated(order=order):
-            yield ORDERS.name, order.id
-            if order.signal_id is not None:
-                yield SIGNALS.name, order.signal_id
-        case PositionOpened(position=position):
-            yield POSITIONS.name, position.id
-        case _:
-            ids = ((table, getattr(fact, name, None)) for name, table in _IDS)
-            yield from ((table, one) for table, one in ids if isinstance(one, str))
 
 
 # -- reading --------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class Writer:
         self._journal, self._released, self._bounds = journal, released, bounds or Bounds()
         self._changed = threading.Condition()
         self._waiting: list[bytes] = []
-        self._bytes_ahead = 0
+        self._bytes_ahead = self._bytes_written = 0
         self._mark: Mark | None = None
         self._closing = self._ended = False
         self._failure: OracleFailure | None = None
@@ -71,6 +71,16 @@ class Writer:
         """Whether the next `submit` would have to wait for the disk."""
         ahead = self._last_lsn - self._durable[0]
         return ahead >= self._bounds.records_max or self._bytes_ahead >= self._bounds.bytes_max
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of records that this writer has made durable."""
+        return self._bytes_written
+
+    @property
+    def failure(self) -> OracleFailure | None:
+        """What ended the thread, once something did."""
+        return self._failure
 
     def submit(self, seen_at: int, kind: str, *, schema: int, payload: bytes) -> int:
         """Number a record and hand it to the thread; returns its LSN. Waits while too much is ahead of the disk.
@@ -157,6 +167,7 @@ class Writer:
         with self._changed:
             self._durable = (self._journal.durable_lsn, self._journal.durable_chain)
             self._bytes_ahead -= written_bytes
+            self._bytes_written += written_bytes
             self._ended = self._ended or ended
             self._changed.notify_all()
         if self._released is not None:

@@ -45,6 +45,7 @@ def trade(tmp_path: Path, market: str, alerts: str, *, config: str = "") -> Path
 
     10:30:00 {"symbol": "SPY", "direction": "long", "timeframe": "5m"}
     11:00:00 close all going to lunch
+    11:00:00 ask requeue sig-000001
     """
     lines = [_alert(*line.split(maxsplit=1)) for line in map(str.strip, alerts.splitlines()) if line]
     (tmp_path / "alerts.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
@@ -69,4 +70,7 @@ def _alert(clock: str, said: str) -> dict[str, Any]:
     if said.startswith("close "):
         _, target, *words = said.split(maxsplit=2)
         return {"at": at, "close": target, "reason": "".join(words)}
+    if said.startswith("ask "):
+        _, ask, *about = said.split()
+        return {"at": at, "ask": ask, "about": "".join(about), "reason": "a trial"}
     return {"at": at, "source": "desk", "body": json.loads(said)}

@@ -26,6 +26,7 @@ from state.facts import AnyFact, Fact, OrderFilled
 from state.inputs import (
     AlertReceived,
     AnyInput,
+    Ask,
     BrokerReported,
     CalendarAdopted,
     ConfigAdopted,
@@ -140,6 +141,10 @@ class Stage:
     def ask_close(self, clock: str, target: str = "all", words: str = "test") -> tuple[AnyFact, ...]:
         """Ask to close, as an operator."""
         return self.take(OperatorAsked(target, words), at=instant(self.day, clock))
+
+    def ask(self, clock: str, ask: Ask, about: str = "", words: str = "test") -> tuple[AnyFact, ...]:
+        """Ask for anything else, as an operator."""
+        return self.take(OperatorAsked(about, words, ask), at=instant(self.day, clock))
 
     def report(self, clock: str, order_id: str, kind: ReportKind, **said: Any) -> tuple[AnyFact, ...]:
         """Let a broker report on an order, under the number that is next."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rules.alert_fields import (
     NS_PER_S,
+    Arrival,
     Instant,
     Notes,
     Timeframe,
@@ -25,6 +26,7 @@ from rules.alert_text import Tree, Value
 from state.alert import AtSource
 
 NOW = 1_770_996_600 * NS_PER_S
+HERE = Arrival(NOW)
 
 
 @pytest.mark.parametrize(
@@ -108,57 +110,108 @@ def test_the_name_of_a_timeframe_reads_back(seconds: int) -> None:
 )
 def test_every_spelling_of_an_instant(value: Value) -> None:
     """Epoch seconds, epoch milliseconds and ISO texts with any zone give the same instant."""
-    assert instant({"timestamp": value}, NOW, Notes()) == Instant(NOW, AtSource.PAYLOAD)
+    assert instant({"timestamp": value}, HERE, Notes()) == Instant(NOW, AtSource.PAYLOAD)
 
 
 def test_a_time_without_zone_is_read_as_utc_with_a_warning() -> None:
     """A naive time is UTC, and says that it was guessed; one with a zone carries no warning."""
     notes = Notes()
-    instant({"timestamp": "2026-02-13T15:30:00Z"}, NOW, notes)
+    instant({"timestamp": "2026-02-13T15:30:00Z"}, HERE, notes)
     assert notes.warnings == []
-    instant({"timestamp": "2026-02-13 15:30:00"}, NOW, notes)
+    instant({"timestamp": "2026-02-13 15:30:00"}, HERE, notes)
     assert notes.warnings == ["timestamp_read_as_utc"]
 
 
 def test_fractions_of_a_second_are_exact() -> None:
     """Nanoseconds survive in both spellings."""
-    assert instant({"ts": "2026-02-13T15:29:59.123456789Z"}, NOW, Notes()) == Instant(
+    assert instant({"ts": "2026-02-13T15:29:59.123456789Z"}, HERE, Notes()) == Instant(
         NOW - NS_PER_S + 123_456_789, AtSource.PAYLOAD
     )
-    assert instant({"ts": Decimal("1770996599.5")}, NOW, Notes()) == Instant(NOW - NS_PER_S // 2, AtSource.PAYLOAD)
+    assert instant({"ts": Decimal("1770996599.5")}, HERE, Notes()) == Instant(NOW - NS_PER_S // 2, AtSource.PAYLOAD)
 
 
 def test_the_split_between_seconds_and_milliseconds() -> None:
     """1e11 is milliseconds, one less is seconds: and so lies far ahead."""
-    assert instant({"ts": Decimal(10**11)}, NOW, Notes()) == Instant(10**17, AtSource.PAYLOAD)
+    assert instant({"ts": Decimal(10**11)}, HERE, Notes()) == Instant(10**17, AtSource.PAYLOAD)
     notes = Notes()
-    assert instant({"ts": Decimal(10**11 - 1)}, NOW, notes) is None
+    assert instant({"ts": Decimal(10**11 - 1)}, HERE, notes) is None
     assert [error.code for error in notes.errors] == ["timestamp_in_future"]
+
+
+SPOKEN = [
+    ("timestamp", -600, -600),
+    ("timenow", -600, -600),
+    ("ts", -600, -600),
+    ("time", -600, -300),
+    ("time", -300, 0),
+    ("time", -60, 0),
+    ("time", 200, 0),
+]
+
+
+@pytest.mark.parametrize(("key", "named_s", "judged_s"), SPOKEN)
+def test_the_time_of_a_bar_counts_from_its_end(key: str, named_s: int, judged_s: int) -> None:
+    """`time` is the opening of a five-minute bar; one that is still open, or ahead, speaks now. Other keys mean now."""
+    found = instant({key: Decimal(1_770_996_600 + named_s)}, HERE, Notes())
+    assert found is not None
+    assert (found.named, found.source) == (NOW + named_s * NS_PER_S, AtSource.PAYLOAD)
+    assert found.judged(HERE, Timeframe("5m", 300)) == NOW + judged_s * NS_PER_S
+    assert found.judged(Arrival(NOW, by_receipt=True), Timeframe("5m", 300)) == NOW
+
+
+def test_a_bar_of_unknown_size_has_no_end() -> None:
+    """Its alert is refused for its timeframe; its instant is the one it names."""
+    assert Instant(NOW, AtSource.PAYLOAD, of_bar=True).judged(HERE, None) == NOW
+
+
+@pytest.mark.parametrize(
+    ("sent", "warnings", "code"),
+    [
+        ("2026-02-13T15:30:00Z", [], None),
+        ("2026-02-13T15:35:00Z", [], None),
+        ("2026-02-13T15:25:00Z", [], None),
+        ("2026-02-13T15:35:01Z", ["age_by_receipt"], None),
+        ("2026-02-13T15:24:59Z", ["age_by_receipt"], None),
+        ("1999-12-31T23:59:59Z", ["age_by_receipt"], None),
+        ("2262-04-11T23:47:16Z", ["age_by_receipt"], None),
+        ("2262-04-11T23:47:17Z", [], "invalid_timestamp"),
+        ("9999-12-31T23:59:59Z", [], "invalid_timestamp"),
+    ],
+)
+def test_by_receipt_any_instant_will_do(sent: str, warnings: list[str], code: str | None) -> None:
+    """What is more than five minutes off says that its age counts from its receipt; what cannot be kept is a fault."""
+    notes = Notes()
+    found = instant({"timestamp": sent}, Arrival(NOW, by_receipt=True), notes)
+    assert (notes.warnings, [error.code for error in notes.errors]) == (warnings, [code] if code else [])
+    assert (found is None) == (code is not None)
 
 
 def test_without_a_timestamp_the_arrival_counts() -> None:
     """Absent, null and blank timestamps mean the arrival, and the source says so."""
     trees: list[Tree] = [{}, {"timestamp": None}, {"timestamp": " "}]
     for tree in trees:
-        assert instant(tree, NOW, Notes()) == Instant(NOW, AtSource.RECEIVED)
+        assert instant(tree, HERE, Notes()) == Instant(NOW, AtSource.RECEIVED)
 
 
 @pytest.mark.parametrize(("ahead_s", "code"), [(300, None), (301, "timestamp_in_future")])
 def test_five_minutes_ahead_are_allowed(ahead_s: int, code: str | None) -> None:
     """A clock may run five minutes ahead of ours, not a second more."""
     notes = Notes()
-    instant({"timestamp": Decimal(1770996600 + ahead_s)}, NOW, notes)
+    instant({"timestamp": Decimal(1770996600 + ahead_s)}, HERE, notes)
     assert [error.code for error in notes.errors] == ([code] if code else [])
 
 
 @pytest.mark.parametrize(
     "value",
-    ["yesterday", "2026-02-30T15:30:00Z", "2026-02-13", "2026-02-13T25:00:00Z", Decimal(0), Decimal(-1), True, [], {}],
+    [
+        *("yesterday", "2026-02-30T15:30:00Z", "2026-02-13", "2026-02-13T25:00:00Z", Decimal(0), Decimal(-1), True),
+        *([], {}, "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"),
+    ],
 )
 def test_what_is_no_instant_is_refused(value: Value) -> None:
     """A timestamp that cannot be read is an error, never silently the arrival."""
     notes = Notes()
-    assert instant({"timestamp": value}, NOW, notes) is None
+    assert instant({"timestamp": value}, HERE, notes) is None
     assert [error.code for error in notes.errors] == ["invalid_timestamp"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from oracle import alert_file
 from state.errors import BadUsage
-from state.inputs import AlertReceived, OperatorAsked
+from state.inputs import AlertReceived, Ask, OperatorAsked
 from tests.tapes import new_york
 
 AT = "2026-02-13T15:30:00Z"
@@ -88,6 +88,24 @@ def test_an_operator_may_ask_to_close(tmp_path: Path) -> None:
     assert found == [(INSTANT, (OperatorAsked("pos-000001", "enough"),))]
 
 
+@pytest.mark.parametrize(
+    ("ask", "about"),
+    [
+        (Ask.HALT, ""),
+        (Ask.RESUME, ""),
+        (Ask.FLAG_ON, "snap_unlisted"),
+        (Ask.FLAG_OFF, "allow_premarket"),
+        (Ask.FLAG_CLEAR, "close_on_exit_alerts"),
+        (Ask.REQUEUE, "sig-000001"),
+        (Ask.CLOSE, "pos-000001"),
+    ],
+)
+def test_an_operator_may_ask_for_anything(tmp_path: Path, ask: Ask, about: str) -> None:
+    """A line with `ask` says what it is about and why."""
+    found = alert_file.read(written(tmp_path, line(at=AT, ask=ask, about=about, reason="a trial")))
+    assert found == [(INSTANT, (OperatorAsked(about, "a trial", ask),))]
+
+
 def test_a_compressed_file_is_the_same_file(tmp_path: Path) -> None:
     """By its name, `.gz`."""
     plain = written(tmp_path, line(at=AT, body={}))
@@ -109,8 +127,14 @@ def test_a_compressed_file_is_the_same_file(tmp_path: Path) -> None:
         (b'{"at": "0001-01-01T00:00:00+14:00", "body": {}}', "outside the years"),
         (b'{"at": -100000000000000000000000000, "body": {}}', "outside the years"),
         (b'{"at": 99999999999, "body": {}}', "outside the years"),
-        (b'{"at": "2026-02-13T15:30:00Z"}', "give either a body or close"),
-        (b'{"at": "2026-02-13T15:30:00Z", "body": {}, "close": "all"}', "give either a body or close"),
+        (b'{"at": "2026-02-13T15:30:00Z"}', "give either a body or close or ask"),
+        (b'{"at": "2026-02-13T15:30:00Z", "body": {}, "close": "all"}', "give either a body or close or ask"),
+        (b'{"at": "2026-02-13T15:30:00Z", "ask": "halt", "close": "all"}', "not two of them"),
+        (b'{"at": "2026-02-13T15:30:00Z", "ask": "stop"}', "Invalid enum value"),
+        (b'{"at": "2026-02-13T15:30:00Z", "ask": "halt", "about": "all"}', "halt is about nothing, not 'all'"),
+        (b'{"at": "2026-02-13T15:30:00Z", "ask": "flag_on", "about": "snap"}', "is about one of the flags: allow_pre"),
+        (b'{"at": "2026-02-13T15:30:00Z", "ask": "flag_on"}', "flag_on is about one of the flags: "),
+        (b'{"at": "2026-02-13T15:30:00Z", "ask": "requeue", "about": "sig-1"}', "a signal such as sig-000001, not"),
         (b'{"at": "2026-02-13T15:30:00Z", "body": {"x": "\xff"}}', "no UTF-8 text"),
         (b'{"at": "2026-02-13T15:30:00Z", "body": "\xff"}', "no UTF-8 text"),
         (b'{"at": "2026-02-13T15:30:00Z", "body": "' + b"x" * 131_072 + b'"}', "larger than 128 KB"),

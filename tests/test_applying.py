@@ -8,11 +8,12 @@ import pytest
 from state import applying, keeping
 from state.applying import apply
 from state.errors import LawBroken
-from state.facts import Alerted, AnyFact, MarketRetired, NounsRetired
-from state.inputs import TickReached
+from state.facts import Alerted, AnyFact, EntriesHalted, EntriesResumed, FlagSet, MarketRetired, NounsRetired
+from state.halt import Halt
+from state.inputs import Ask, StorageTurned, TickReached
 from state.portfolio import Portfolio
 from state.record import decode
-from tests.stage import SPY_CALL, TRACE, Stage, usd
+from tests.stage import SPY_CALL, TRACE, Stage, instant, usd
 
 DAY = "2026-02-13"
 
@@ -36,6 +37,13 @@ def busy() -> Stage:
     stage.tick("09:30:00", f"{SPY_CALL} 3.60 3.64 9 9")
     for clock in ("09:30:01", "09:30:02"):
         stage.tick(clock, f"{SPY_CALL} 3.60 3.64 9 9")
+    stage.ask("09:31:00", Ask.FLAG_ON, "allow_premarket")
+    stage.ask("09:31:01", Ask.FLAG_OFF, "add_to_position")
+    stage.ask("09:31:02", Ask.FLAG_CLEAR, "allow_premarket")
+    stage.take(StorageTurned(low=True), at=instant("2026-02-17", "09:31:03"))
+    stage.ask("09:31:04", Ask.HALT)
+    stage.take(StorageTurned(low=False), at=instant("2026-02-17", "09:31:05"))
+    stage.ask("09:31:06", Ask.REQUEUE, "sig-000003")
     return stage
 
 
@@ -114,3 +122,27 @@ def test_a_missed_tick_changes_no_market() -> None:
     before = stage.portfolio.market.to_state()
     stage.take(TickReached(None, ("SPY",)), at=stage.portfolio.now)
     assert stage.portfolio.market.to_state() == before
+
+
+def test_halts_stand_in_the_order_they_began() -> None:
+    """Each by its code with its words and its instant; what is not halted cannot be resumed."""
+    stage = Stage(DAY)
+    now = stage.portfolio.now
+    apply(stage.portfolio, EntriesHalted("storage_low", "full"))
+    apply(stage.portfolio, EntriesHalted("entries_halted", "lunch"))
+    halts = [Halt("storage_low", "full", now), Halt("entries_halted", "lunch", now)]
+    assert list(stage.portfolio.halts.values()) == halts
+    apply(stage.portfolio, EntriesResumed("storage_low"))
+    assert list(stage.portfolio.halts) == ["entries_halted"]
+    with pytest.raises(LawBroken, match="nothing is halted for storage_low"):
+        apply(stage.portfolio, EntriesResumed("storage_low"))
+
+
+def test_a_flag_stands_until_it_is_given_back() -> None:
+    """On, off, and gone: then the configuration has the word, and giving it back twice changes nothing."""
+    stage = Stage(DAY)
+    standing = []
+    for on in (True, False, None, None):
+        apply(stage.portfolio, FlagSet("snap_unlisted", on))
+        standing.append(dict(stage.portfolio.flags))
+    assert standing == [{"snap_unlisted": True}, {"snap_unlisted": False}, {}, {}]

@@ -1,7 +1,8 @@
 """The written order of one cycle, and that a rule which fails for one unit stops no other."""
 
 from collections.abc import Callable
-from typing import Any
+from datetime import date
+from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
@@ -23,7 +24,23 @@ from state.facts import (
     UnitFailed,
     subject_of,
 )
-from state.inputs import BrokerReported, ConfigAdopted, ReportKind
+from state.inputs import (
+    AlertReceived,
+    AnyInput,
+    Ask,
+    BrokerReported,
+    CalendarAdopted,
+    CallsRefused,
+    ClockJumped,
+    ConfigAdopted,
+    MarketChosen,
+    MarketKind,
+    OperatorAsked,
+    RefusedCalls,
+    ReportKind,
+    StorageTurned,
+    TickReached,
+)
 from state.market import SettlementPrint
 from state.signal import SignalPhase
 from tests.stage import SPY_CALL, TRACE, Stage, instant, later, usd
@@ -148,12 +165,43 @@ def test_a_broken_law_is_no_failed_unit(monkeypatch: pytest.MonkeyPatch) -> None
         stage.tick("10:30:00", *SPY)
 
 
-def test_what_only_tells_the_world_decides_nothing() -> None:
-    """A configuration brings no facts, and a report on an unknown order is no unit to fail but a broken law."""
+TOLD: list[AnyInput] = [
+    ConfigAdopted(b"", "", 0),
+    MarketChosen(MarketKind.SIMULATED, seed=7, first=date(2026, 2, 13)),
+    CallsRefused(0, (RefusedCalls("invalid_signature", 401, 3, "{", "}"),)),
+    ClockJumped(0),
+    StorageTurned(low=False),
+]
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_what_only_tells_the_world_decides_nothing(told: AnyInput) -> None:
+    """A configuration, a market, calls turned away at the door, and clocks and a disk that were never in doubt."""
     stage = Stage(DAY, TRACE)
-    assert decide(stage.portfolio, ConfigAdopted(b"", "", 0), stage.settings) == ()
+    assert stage.take(told, at=instant(DAY, "10:00:00")) == ()
+
+
+def test_every_kind_of_input_is_decided() -> None:
+    """Whatever is added to what the world may say has its place above or in the stories of this file."""
+    others = {AlertReceived, BrokerReported, CalendarAdopted, OperatorAsked, TickReached}
+    assert {type(one) for one in TOLD} | others == set(get_args(AnyInput))
+
+
+def test_a_report_on_an_unknown_order_breaks_a_law() -> None:
+    """It is no unit to fail: broker and program have come apart."""
+    stage = Stage(DAY, TRACE)
     with pytest.raises(LawBroken):
         decide(stage.portfolio, BrokerReported("ord-000001", 1, ReportKind.ACCEPTED), stage.settings)
+
+
+def test_one_record_sees_one_set_of_flags() -> None:
+    """The ask that sets a flag is decided on those before it; every unit of the next record on those after."""
+    stage = Stage(DAY, TRACE)
+    for symbol in ("SPY", "QQQ"):
+        stage.alert("10:30:00", symbol=symbol, direction="long", timeframe="5m")
+    stage.ask("10:30:00", Ask.FLAG_ON, "snap_unlisted")
+    stage.tick("10:30:00", *SPY, *QQQ)
+    assert [one.flags for one in stage.of(SignalApproved)] == [("snap_unlisted", "add_to_position")] * 2
 
 
 def test_a_stage_that_cannot_list_its_units_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:

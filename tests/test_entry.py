@@ -23,6 +23,7 @@ from state.facts import (
     SignalReleased,
     SignalRetryScheduled,
 )
+from state.inputs import Ask, MarketChosen, MarketKind
 from state.signal import SignalPhase
 from tests.stage import FREE, SPY_CALL, TRACE, Stage, instant, usd
 
@@ -89,6 +90,50 @@ def test_a_queued_signal_can_wait_too_long() -> None:
     facts = stage.tick("09:30:00", *MARKET)
     assert kinds(facts) == ["SignalReleased", "SignalRefused"]
     assert stage.last(SignalRefused).code == "signal_stale"
+
+
+@pytest.mark.parametrize("clock", ["10:30:00", "20:00:00"])
+@pytest.mark.produces("market_data_unavailable")
+def test_without_a_market_a_signal_is_refused_at_once(clock: str) -> None:
+    """It waits for no open and is not tried again: nothing will ever be observed."""
+    stage = staged("queue")
+    stage.take(MarketChosen(MarketKind.NONE), at=instant(FRIDAY, "09:00:00"))
+    assert kinds(arrive(stage, clock)) == ["SignalRefused"]
+    refused = stage.last(SignalRefused)
+    assert (refused.code, [one.note for one in refused.verdicts]) == (
+        "market_data_unavailable",
+        ["no market was chosen"],
+    )
+
+
+@pytest.mark.produces("entries_halted")
+def test_a_halt_meets_a_queued_signal_at_the_open() -> None:
+    """It waits as always, and is judged by the gates of the open, where the halt is the first."""
+    stage = staged("queue")
+    arrive(stage, "20:00:00")
+    stage.ask("20:01:00", Ask.HALT)
+    stage.day = TUESDAY
+    assert kinds(stage.tick("09:30:00", *LATER)) == ["SignalReleased", "SignalRefused"]
+    assert stage.last(SignalRefused).code == "entries_halted"
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("decision_only", SignalDecided), ("reject", SignalRefused)])
+def test_a_decision_tells_the_flags_it_was_made_on(
+    mode: str, kind: type[SignalApproved | SignalDecided | SignalRefused]
+) -> None:
+    """Those of the configuration and those of the operator alike, in the fact and in the signal."""
+    stage = staged(mode)
+    stage.ask("09:00:00", Ask.FLAG_ON, "snap_unlisted")
+    arrive(stage, "10:30:00", *MARKET)
+    assert stage.last(SignalApproved).flags == ("snap_unlisted", "add_to_position")
+    stage.ask("16:00:00", Ask.FLAG_OFF, "add_to_position")
+    stage.tick("16:14:30", *MARKET)
+    arrive(stage, "16:30:00", symbol="SPY", timeframe="1h")
+    assert stage.last(kind).flags == ("snap_unlisted",)
+    assert [one.flags for one in stage.portfolio.signals.values()] == [
+        ("snap_unlisted", "add_to_position"),
+        ("snap_unlisted",),
+    ]
 
 
 @pytest.mark.produces("market_closed")

@@ -8,7 +8,10 @@ import pytest
 from oracle.explain import explain
 from oracle.queries import rows
 from state.errors import BadUsage
+from state.inputs import Ask, OperatorAsked
+from tests.directories import bodies_of, ended
 from tests.runs import demo, trade
+from tests.stage import SPY_CALL, Stage, instant
 
 TABLES = ("events", "signals", "verdicts", "orders", "fills", "positions", "outcomes", "alerts", "failures")
 
@@ -56,6 +59,26 @@ def test_an_unknown_id_is_answered_with_where_to_look(asked: str, remedy: str) -
     _, data = demo()
     with pytest.raises(BadUsage, match=remedy):
         explain(data, asked)
+
+
+def test_a_requeued_signal_tells_what_it_took_up(tmp_path: Path) -> None:
+    """From either end: the alert it goes back to, every try, and what the last one came to."""
+    stage = Stage("2026-02-13")
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    stage.tick("10:30:01")
+    stage.tick("10:31:02")
+    stage.take(OperatorAsked("sig-000001", "prices are back", Ask.REQUEUE), at=instant("2026-02-13", "10:32:00"))
+    for clock in ("10:32:01", "10:32:03"):
+        stage.tick(clock, "SPY 595.42", f"{SPY_CALL} 3.43 3.47")
+    path = ended(tmp_path / "run", bodies_of(stage))
+    told = explain(path, "sig-000002")
+    assert [one["id"] for one in told["rows"]["events"]] == ["evt-000001"]
+    assert [one["id"] for one in told["rows"]["signals"]] == ["sig-000001", "sig-000002"]
+    assert [one["id"] for one in told["rows"]["positions"]] == ["pos-000001"]
+    assert told["story"] == explain(path, "sig-000001")["story"] == explain(path, "evt-000001")["story"]
+    assert any("sig-000001" in line and "market_data_unavailable" in line for line in told["story"])
+    assert any("sig-000002 takes up sig-000001" in line for line in told["story"])
+    assert not told["simulated"]
 
 
 def test_text_of_an_alert_stays_text(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ from state.facts import (
     Alerted,
     AlertLogged,
     AnyFact,
+    EntriesHalted,
+    EntriesResumed,
     Fact,
+    FlagSet,
     MarketRetired,
     OutcomeRecorded,
     PositionReduced,
@@ -27,6 +30,9 @@ SUBJECTS = [
     (Alerted("exit_waiting", "ord-000002"), "ord-000002"),
     (MarketRetired(STAGE.portfolio.sessions.first, ()), "memory"),
     (STAGE.of(SignalCreated)[0], "sig-000001"),
+    (EntriesHalted("entries_halted"), "entries"),
+    (EntriesResumed("clock_jumped", "looked at"), "entries"),
+    (FlagSet("snap_unlisted", on=None), "snap_unlisted"),
 ]
 
 
@@ -37,9 +43,10 @@ def test_a_fact_names_its_subject(fact: AnyFact, subject: str) -> None:
 
 
 def test_every_fact_of_a_busy_stage_names_a_noun() -> None:
-    """Prefix and number, except what is about memory itself."""
+    """Prefix and number, except what is about memory itself, about all entries or a flag."""
     nouns = {subject_of(fact).split("-")[0] for fact in STAGE.facts}
-    assert nouns == {"evt", "sig", "ord", "pos", "out", "memory"}
+    flags = {"allow_premarket", "add_to_position"}
+    assert nouns == {"evt", "sig", "ord", "pos", "out", "memory", "entries", *flags}
 
 
 def test_an_outcome_is_about_its_own_number() -> None:

@@ -20,8 +20,9 @@ from state.facts import (
     SignalRefused,
     SignalRetryScheduled,
 )
+from state.inputs import AnyInput, Ask, ClockJumped, OperatorAsked, StorageTurned
 from state.signal import Verdict
-from tests.stage import CASH, FREE, SPY_CALL, TRACE, Stage, usd
+from tests.stage import CASH, FREE, SPY_CALL, TRACE, Stage, instant, usd
 
 DAY = "2026-02-13"
 SPY = ("SPY 595.42", f"{SPY_CALL} 3.43 3.47")
@@ -323,6 +324,41 @@ def test_a_price_ages_until_the_close_of_what_it_prices() -> None:
         ages[name] = gates.traded_age(calendar, quote.at, now, quote.contract) // 10**9
     spot = gates.traded_age(calendar, stage.portfolio.market.spots["SPY"].at, now) // 10**9
     assert (ages, spot) == ({"AAPL260220C00150000": 1, SPY_CALL: 901}, 1)
+
+
+@pytest.mark.produces("entries_halted", "clock_jumped", "storage_low")
+@pytest.mark.parametrize(
+    ("turn", "halt", "words"),
+    [
+        (OperatorAsked("", "lunch", Ask.HALT), "entries_halted", "lunch"),
+        (ClockJumped(-3_500_000_000), "clock_jumped", "the clocks came apart by -3 s"),
+        (StorageTurned(low=True), "storage_low", "no spare segment could be made"),
+    ],
+)
+def test_nothing_is_opened_while_entries_are_halted(turn: AnyInput, halt: str, words: str) -> None:
+    """The first gate refuses with the code of the halt and its words, for good or to be tried again in a minute."""
+    stage = Stage(DAY, limited())
+    stage.take(turn, at=instant(DAY, "10:00:00"))
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    (decided,) = (one for one in stage.tick("10:30:00", *SPY) if isinstance(one, SignalRefused | SignalRetryScheduled))
+    first = decided.verdicts[0]
+    assert (decided.code, first.gate, first.code, first.note) == (halt, "halted", halt, words)
+    assert isinstance(decided, SignalRefused) == (halt == "entries_halted")
+    stage.tick("10:31:00", *SPY)
+    assert [one.code for one in stage.of(SignalRefused)] == [halt]
+    assert stage.of(OrderCreated) == []
+
+
+def test_the_first_of_several_halts_is_the_reason() -> None:
+    """The one that has stood longest; when it ends, the next."""
+    stage = Stage(DAY, limited())
+    stage.take(StorageTurned(low=True), at=instant(DAY, "10:00:00"))
+    stage.ask("10:00:01", Ask.HALT)
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    stage.tick("10:30:00", *SPY)
+    assert stage.last(SignalRetryScheduled).code == "storage_low"
+    stage.take(StorageTurned(low=False), at=instant(DAY, "10:30:30"))
+    assert code(judged(stage, "10:32:00", QQQ)) == "entries_halted"
 
 
 def test_all_gates_are_asked_and_the_first_refusal_is_the_code() -> None:

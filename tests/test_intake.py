@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from rules import intake
 from rules.settings import IntakeSettings, Settings
 from state.facts import AlertLogged, CloseAsked, ExitChosen, OrderCancelAsked, SignalCreated
+from state.inputs import MarketChosen, MarketKind
 from state.signal import SignalPhase
 from tests.stage import SPY_CALL, TRACE, Stage, instant
 
@@ -42,6 +43,32 @@ def test_a_named_contract_is_watched_itself() -> None:
     told(stage, "10:30:00", symbol=SPY_CALL, direction="long", timeframe="5m", profile="swing")
     # Twenty-four days of 24 hours, over the night in which New York's clocks go forward.
     assert stage.portfolio.watched_contracts == {SPY_CALL: instant("2026-03-09", "11:30:00")}
+
+
+# -- the market an alert is judged in -------------------------------------------------------------------------------
+
+
+AGED = [
+    (MarketKind.SIMULATED, -86_400, "SignalApproved"),
+    (MarketKind.SIMULATED, 86_400, "SignalApproved"),
+    (MarketKind.TAPE, -86_400, "SignalRefused"),
+    (None, -86_400, "SignalRefused"),
+]
+
+
+@pytest.mark.parametrize(("market", "off_s", "judged"), AGED)
+def test_in_a_simulated_market_an_alert_is_as_old_as_its_receipt(
+    market: MarketKind | None, off_s: int, judged: str
+) -> None:
+    """An alert of yesterday or tomorrow is traded there; on a tape, or before any choice, it is stale."""
+    stage = Stage(DAY, TRACE)
+    if market is not None:
+        stage.take(MarketChosen(market, seed=7), at=instant(DAY, "09:00:00"))
+    logged = told(stage, "10:30:00", **SPY, timestamp=AT + off_s)
+    facts = stage.tick("10:30:00", "SPY 595.42", f"{SPY_CALL} 3.43 3.47")
+    assert judged in [type(one).__name__ for one in facts]
+    assert ("age_by_receipt" in logged.warnings) == (market is MarketKind.SIMULATED)
+    assert told(stage, "10:45:00", **SPY, timestamp=AT + off_s).code == "duplicate_content"
 
 
 # -- duplicates -----------------------------------------------------------------------------------------------------

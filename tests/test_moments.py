@@ -1,6 +1,6 @@
 """Moments: what follows from what at one instant, and the phrases all parts of a story use."""
 
-from oracle.moments import Moment, Rank, because, ledger, of_signal, when
+from oracle.moments import Moment, Rank, because, ledger, of_signal, simulated, when
 from tests.tapes import new_york
 
 AT = new_york("2026-02-13", "10:30:00")
@@ -33,3 +33,11 @@ def test_moments_of_one_instant_keep_what_follows_from_what() -> None:
         Moment(AT, Rank.JUDGED, "b"),
     ]
     assert [one.line for one in sorted(found, key=lambda one: one[:2])] == ["a", "b", "c", "d"]
+
+
+def test_a_row_of_simulated_prices_is_known_by_its_own_or_by_its_recommendation() -> None:
+    """What was only recommended has no price of its own; what has neither is not called simulated."""
+    assert simulated({"market_source": "simulated"})
+    assert simulated({"recommendation": {"market_source": "simulated"}})
+    assert not simulated({"market_source": "recorded", "recommendation": None})
+    assert not simulated({"id": "evt-000001"})

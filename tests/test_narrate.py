@@ -1,11 +1,13 @@
 """What a run says to people: one line per fact that means something, with times of New York and exact money."""
 
 import pytest
+from msgspec.structs import replace
 
 from oracle import narrate
 from state import facts as f
 from state.alert import FieldError
-from tests.stage import instant
+from state.signal import Signal
+from tests.stage import Stage, instant
 from tests.trades import traded
 
 SUMMER = instant("2026-07-01", "10:30:02")
@@ -33,6 +35,13 @@ def test_percents_have_a_sign_and_two_decimals(bp: int, shown: str) -> None:
     assert narrate.percent(bp) == shown
 
 
+def requeued() -> Signal:
+    """A signal that takes up another."""
+    stage = Stage("2026-02-13")
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    return replace(stage.portfolio.signals["sig-000001"], id="sig-000002", requeued_from="sig-000001")
+
+
 @pytest.mark.parametrize(
     ("fact", "shown"),
     [
@@ -44,6 +53,15 @@ def test_percents_have_a_sign_and_two_decimals(bp: int, shown: str) -> None:
         (f.CloseAsked("pos-000001", "exit_alert", ""), "pos-000001 is to be closed, exit_alert: "),
         (f.PositionSettled("pos-000001", 748_400_000, 0, 8_400_000),
          "pos-000001 settled at $748.40, worth $8.40 a share"),
+        (f.EntriesHalted("entries_halted", "lunch\x1b[2J"),
+         "entries are halted, entries_halted: lunch\\x1b[2J"),
+        (f.EntriesHalted("entries_halted"), "entries are halted, entries_halted: the operator halted entries"),
+        (f.EntriesResumed("clock_jumped", "back"), "entries go on, clock_jumped is over: back"),
+        (f.EntriesResumed("entries_halted"), "entries go on, entries_halted is over: nothing was said about it"),
+        (f.FlagSet("snap_unlisted", on=True, words="thin chain"), "flag snap_unlisted is on: thin chain"),
+        (f.FlagSet("snap_unlisted", on=False), "flag snap_unlisted is off: nothing was said about it"),
+        (f.FlagSet("snap_unlisted", on=None), "flag snap_unlisted is as configured: "),
+        (f.SignalCreated(requeued()), "sig-000002 takes up sig-000001 once more, as the operator asked: SPY long 5m"),
         (f.Alerted("exit_waiting", "ord-000001"), "LOOK at ord-000001, exit_waiting: an exit order waits"),
         (f.UnitFailed("sig-000001", "processing_failed", "ZeroDivisionError"),
          "LOOK at sig-000001, processing_failed: a rule raised ZeroDivisionError"),
@@ -60,9 +78,16 @@ def test_a_fact_is_said_in_words(fact: f.AnyFact, shown: str) -> None:
     assert said.startswith(shown)
 
 
-@pytest.mark.parametrize("fact", [f.OrderSubmitted("ord-000001", 1), f.PositionClosed("pos-000001", ("manual",))])
+@pytest.mark.parametrize(
+    "fact",
+    [
+        f.OrderSubmitted("ord-000001", 1),
+        f.PositionClosed("pos-000001", ("manual",)),
+        f.SignalCreated(replace(requeued(), requeued_from=None)),
+    ],
+)
 def test_what_goes_without_saying_is_not_said(fact: f.AnyFact) -> None:
-    """An acknowledgement means nothing to people, and a close is told with its outcome."""
+    """An acknowledgement means nothing to people; a close is told with its outcome, a signal with its alert."""
     assert narrate.sentence(fact) is None
 
 

@@ -1,6 +1,5 @@
-"""Questions to the database: the newest rows that hold what was asked for, and where a run stands."""
+"""Questions to the database: the newest rows that hold what was asked for, where a run stands, what was given up."""
 
-import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
@@ -9,22 +8,22 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from oracle.queries import NESTED, rows, status
+from oracle.queries import NESTED, REQUEUE_S_MAX, alert_of, deadletters, rows, status
+from rules.housekeeping import HORIZON_S
 from state.contract import Contract
-from state.disk import Disk
 from state.errors import BadUsage, OracleFailure
-from state.facts import Alerted, AlertLogged, UnitFailed
+from state.facts import Alerted, AlertLogged, EntriesHalted, FlagSet, UnitFailed
 from state.fill import Fill
-from state.frames import Run
-from state.inputs import TickReached
-from state.journal import Journal
+from state.inputs import Ask, CallsRefused, OperatorAsked, RefusedCalls
 from state.order import Order
 from state.outcome import Outcome
 from state.position import Position
-from state.record import Record, encode
+from state.reason import words
 from state.signal import Signal, Verdict
-from state.snapshots import Store
-from tests.runs import CALL, demo, trade
+from state.tables import EVENTS
+from tests.directories import bodies_of, ended, killed
+from tests.runs import CALL, DAY, demo, trade
+from tests.stage import Stage, instant
 
 LONG = '{"symbol": "SPY", "direction": "long", "timeframe": "5m"}'
 
@@ -66,7 +65,19 @@ def test_an_unknown_column_is_answered_with_all_there_are(asked: str) -> None:
 def test_json_columns_are_those_of_nested_fields() -> None:
     """Every tuple and every held noun of a noun is a column of JSON, and no text is."""
     nested = set()
-    for noun in (AlertLogged, Signal, Verdict, Order, Fill, Position, Outcome, Alerted, UnitFailed):
+    for noun in (
+        AlertLogged,
+        Signal,
+        Verdict,
+        Order,
+        Fill,
+        Position,
+        Outcome,
+        Alerted,
+        UnitFailed,
+        EntriesHalted,
+        FlagSet,
+    ):
         for name, hint in get_type_hints(noun).items():
             kinds = [one for one in get_args(hint) or (hint,) if one is not type(None)]
             optional_noun = len(get_args(hint)) > 0 and hasattr(kinds[0], "__struct_fields__")
@@ -99,18 +110,15 @@ def test_the_newest_looks_come_first(tmp_path: Path) -> None:
     assert status(data)["look_at"] == [f"exit_waiting ord-{number}" for number in (6, 5, 4, 3, 2)]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    ["DELETE FROM snapshots", "UPDATE snapshots SET schema = 999", "UPDATE snapshots SET state = x'00'"],
-)
-def test_a_snapshot_that_cannot_be_read_names_the_remedy(tmp_path: Path, statement: str) -> None:
-    """None, one of another version, and one of other bytes: `oracle rebuild` makes a new one."""
+def test_a_database_that_does_not_say_where_it_stands_names_the_remedy(tmp_path: Path) -> None:
+    """Rows alone are no status: `oracle rebuild` finds out, and so does a question that catches up."""
     data = tmp_path / "run"
     shutil.copytree(demo()[1], data)
     with closing(sqlite3.connect(data / "oracle.db", isolation_level=None)) as connection:
-        connection.execute(statement)
-    with pytest.raises(BadUsage, match="oracle rebuild"):
-        status(data)
+        connection.execute("DELETE FROM standing")
+    for ask in (status, deadletters):
+        with pytest.raises(BadUsage, match="`oracle rebuild --data"):
+            ask(data)
 
 
 def test_a_damaged_database_says_that_the_journal_is_unharmed(tmp_path: Path) -> None:
@@ -134,20 +142,111 @@ def test_a_missing_database_names_the_remedy(tmp_path: Path) -> None:
         status(tmp_path / "elsewhere")
 
 
-def test_tables_behind_their_journal_answer_nothing(tmp_path: Path) -> None:
-    """After a run that was cut short, every question names the remedy instead of an old answer."""
-    run = Run(bytes(16), "a", "b")
-    (tmp_path / "run").mkdir()
-    journal = Journal.create(Disk(), tmp_path / "run" / "journal", run=run)
-    asyncio.run(_made(tmp_path / "run" / "oracle.db"))
-    assert rows(tmp_path / "run", "orders", limit=1) == []
-    journal.append(1, "TickReached", schema=1, payload=encode(Record(TickReached(None), ())))
-    journal.commit()
-    with pytest.raises(BadUsage, match=r"1 records behind its journal: .* `oracle rebuild"):
-        rows(tmp_path / "run", "orders", limit=1)
-    journal.close()
+def test_the_tables_answer_as_far_as_they_are(tmp_path: Path) -> None:
+    """A process at work asks its own tables, which may be a moment behind: the status says at which record."""
+    stage = Stage(DAY)
+    stage.buy("10:30:00")
+    bodies = bodies_of(stage)
+    path = killed(tmp_path / "run", bodies, tables=len(bodies) - 1)
+    assert status(path)["record"] == len(bodies) - 1
+    assert [one["phase"] for one in rows(path, "orders", limit=1)] == ["submitted"]
 
 
-async def _made(path: Path) -> None:
-    store = await Store.open(path)
-    await store.close()
+def test_a_table_that_does_not_exist_is_answered_with_all_there_are() -> None:
+    """The message lists the tables."""
+    with pytest.raises(BadUsage, match="no table 'meta'; there are: events, signals"):
+        rows(demo()[1], "meta", limit=1)
+
+
+# -- what was given up ----------------------------------------------------------------------------------------------
+
+
+def refused(second: int, stage: Stage, body: str = LONG) -> None:
+    """An alert that is judged without any price, put off once, and refused."""
+    stage.alert(f"10:30:{second:02}", body)
+    stage.tick(f"10:30:{second:02}")
+    stage.tick(f"10:31:{second + 1:02}")
+
+
+def test_only_what_failed_for_a_passing_reason_is_a_dead_letter(tmp_path: Path) -> None:
+    """Not what was refused for good, nor what was answered; each says why, and how its alert begins."""
+    stage = Stage(DAY)
+    stage.alert("10:29:58", LONG.replace("SPY", "QQQ").replace("}", ', "timestamp": 1770900000}'))
+    stage.tick("10:29:59", "QQQ 520")
+    long = LONG.replace("}", f', "comment": "{"x" * 300}"' + "}")
+    refused(0, stage, long)
+    (found,) = deadletters(ended(tmp_path / "run", bodies_of(stage)))
+    assert (found["id"], found["symbol"], found["code"]) == ("sig-000002", "SPY", "market_data_unavailable")
+    assert found["text"] == words("market_data_unavailable")
+    assert (found["requeueable"], found["body"]) == (True, long[:200])
+    assert found["seen_at"] == instant(DAY, "10:31:01")
+
+
+def test_an_entry_that_found_no_fill_is_a_dead_letter() -> None:
+    """Of the demo's days: what failed and what had no price, oldest first, a limit keeps the newest."""
+    found = deadletters(demo()[1])
+    assert [(one["id"], one["code"]) for one in found] == [
+        ("sig-000007", "market_data_unavailable"),
+        ("sig-000008", "order_timeout"),
+        ("sig-000009", "market_data_unavailable"),
+    ]
+    assert deadletters(demo()[1], 2) == found[1:]
+    assert [one["requeueable"] for one in found] == [False, False, False]
+
+
+def test_a_dead_letter_is_requeued_once(tmp_path: Path) -> None:
+    """What was taken up again is no longer offered; its successor is, when that fails too."""
+    stage = Stage(DAY)
+    refused(0, stage)
+    stage.take(OperatorAsked("sig-000001", "again", Ask.REQUEUE), at=instant(DAY, "10:32:00"))
+    stage.tick("10:32:01")
+    stage.tick("10:33:02")
+    found = deadletters(ended(tmp_path / "run", bodies_of(stage)))
+    assert [(one["id"], one["requeueable"]) for one in found] == [("sig-000001", False), ("sig-000002", True)]
+
+
+def test_an_old_dead_letter_is_shown_and_no_longer_offered(tmp_path: Path) -> None:
+    """After the horizon of memory a signal is gone from it, and its alert is stale by its own time."""
+    assert REQUEUE_S_MAX == HORIZON_S
+    stage = Stage(DAY)
+    refused(0, stage)
+    stage.day = "2026-02-17"
+    stage.tick("09:40:00")
+    (found,) = deadletters(ended(tmp_path / "run", bodies_of(stage)))
+    assert not found["requeueable"]
+    assert "sig-000001" not in stage.portfolio.signals
+
+
+def test_an_alert_that_failed_is_offered_until_it_was_received_again(tmp_path: Path) -> None:
+    """Its body, as it was journaled, is what may be received once more."""
+    stage = Stage(DAY)
+    stage.alert("10:30:00", LONG, source="desk")
+    path = ended(tmp_path / "run", bodies_of(stage))
+    with closing(sqlite3.connect(path / "oracle.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE events SET status = 'error', code = 'processing_failed', signal_id = NULL")
+        (found,) = deadletters(path)
+        assert (found["id"], found["code"], found["requeueable"]) == ("evt-000001", "processing_failed", True)
+        assert alert_of(path, "evt-000001") == (LONG, "desk")
+        columns = ", ".join(name for name in EVENTS.names if name not in ("lsn", "id", "status"))
+        connection.execute(
+            f"INSERT INTO events (lsn, id, status, {columns}) "  # noqa: S608
+            f"SELECT lsn + 1, 'evt-000002', 'duplicate', {columns} FROM events"
+        )
+    assert [one["requeueable"] for one in deadletters(path)] == [False]
+    with pytest.raises(BadUsage, match="no alert 'evt-000009' in"):
+        alert_of(path, "evt-000009")
+
+
+def test_what_was_turned_away_and_what_was_switched_can_be_listed(tmp_path: Path) -> None:
+    """Refused calls, halts and flags are tables like any other."""
+    stage = Stage(DAY)
+    at = instant(DAY, "10:30:00")
+    stage.take(CallsRefused(at, (RefusedCalls("invalid_signature", 401, 2, "a", "b"),)), at=at)
+    stage.take(OperatorAsked("", "lunch", Ask.HALT), at=at)
+    stage.take(OperatorAsked("snap_unlisted", "", Ask.FLAG_OFF), at=at)
+    path = ended(tmp_path / "run", bodies_of(stage))
+    (call,), (halt,), (flag,) = (rows(path, name, limit=9) for name in ("calls", "halts", "flags"))
+    assert (call["reason"], call["status"], call["count"], call["since"]) == ("invalid_signature", 401, 2, at)
+    assert (halt["kind"], halt["code"], halt["words"]) == ("halted", "entries_halted", "lunch")
+    assert (flag["name"], flag["on"]) == ("snap_unlisted", 0)
+    assert rows(path, "calls", limit=9, where=("reason=body_too_large",)) == []

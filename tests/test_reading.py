@@ -243,6 +243,29 @@ def body(**fields: Any) -> str:
     return json.dumps({**PLAIN, **fields})
 
 
+def test_a_bar_is_known_by_its_opening_and_judged_at_its_end() -> None:
+    """The same `time` gives the same hash as the same `timestamp`; a bar of five minutes is five minutes younger."""
+    opened = NOW - 900 * 10**9
+    named = entry(timestamp=opened // 10**9)
+    bar = entry(time=opened // 10**9)
+    assert (named.at, bar.at) == (opened, NOW - 600 * 10**9)
+    assert named.signal_hash == bar.signal_hash == signal_hash("SPY", LONG, "5m", opened)
+    assert entry(time="2026-02-13T15:29:00Z", timeframe="1d").at == NOW
+    assert entry(time=opened // 10**9, timenow=NOW // 10**9).at == NOW
+
+
+@pytest.mark.parametrize("sent", ["2020-01-02T15:30:00Z", "2031-01-02T15:30:00Z", "2026-02-13T15:29:59Z"])
+def test_by_receipt_an_alert_is_judged_by_its_arrival_and_known_by_its_time(sent: str) -> None:
+    """Its age counts from now, its hash is that of the instant it names: a repeat is recognised."""
+    found = read(body(timestamp=sent), source="webhook", received_at=NOW, by_receipt=True)
+    again = read(body(timestamp=sent), source="webhook", received_at=NOW + 10**12, by_receipt=True)
+    assert isinstance(found, Entry)
+    assert isinstance(again, Entry)
+    assert (found.at, found.at_source, again.at) == (NOW, AtSource.PAYLOAD, NOW + 10**12)
+    assert found.signal_hash == again.signal_hash
+    assert found.signal_hash != signal_hash("SPY", LONG, "5m", NOW)
+
+
 PRODUCES = {
     "body_empty": "",
     "body_too_large": " " * 140_000,
@@ -289,6 +312,7 @@ WARNS = {
     "timeframe_read_as_minutes": body(timeframe="15M"),
     "timeframe_from_session": body(timeframe=None, session="OPEN"),
     "timestamp_read_as_utc": body(timestamp="2026-02-13 15:30:00"),
+    "age_by_receipt": body(timestamp="2020-01-02T15:30:00Z"),
     "unusable_price": body(stop="<none>"),
     "score_out_of_range": body(confidence=101),
     "half_a_contract": body(strike=600),
@@ -348,7 +372,7 @@ def test_every_code_can_be_produced(code: str) -> None:
 @pytest.mark.parametrize("code", sorted(WARNS))
 def test_every_warning_can_be_produced(code: str) -> None:
     """Each warning comes from a body that is an entry all the same."""
-    found = read(WARNS[code], source="webhook", received_at=NOW)
+    found = read(WARNS[code], source="webhook", received_at=NOW, by_receipt=code == "age_by_receipt")
     assert isinstance(found, Entry)
     assert code in [warning.partition(":")[0] for warning in found.warnings]
 
@@ -367,6 +391,7 @@ def test_no_json_makes_the_reading_raise(value: Any) -> None:
     text = json.dumps(value)
     found = read(text, source="webhook", received_at=NOW)
     assert found == read(text, source="webhook", received_at=NOW)
+    assert read(text, source="webhook", received_at=NOW, by_receipt=True) is not None
     assert set(produced(found)) <= {code for code, _ in CODES}
     if isinstance(found, Entry):
         assert {warning.partition(":")[0] for warning in found.warnings} <= {code for code, _ in WARNINGS}

@@ -12,17 +12,28 @@ def test_a_code_is_told_once_and_in_words() -> None:
 
 
 def test_codes_stand_in_the_order_of_the_walk() -> None:
-    """Intake first, then gates and contract, then orders, exits and the core."""
-    order = [Stage.INTAKE, Stage.CONTRACT, Stage.SIZING, Stage.ORDER, Stage.EXIT, Stage.CORE]
+    """The door first, then intake, gates and contract, then orders, exits, the operator and the core."""
+    order = [
+        Stage.DOOR,
+        Stage.INTAKE,
+        Stage.CONTRACT,
+        Stage.SIZING,
+        Stage.ORDER,
+        Stage.EXIT,
+        Stage.OPERATOR,
+        Stage.CORE,
+    ]
     places = [[one.stage for one in REASONS.values()].index(stage) for stage in order]
     assert places == sorted(places)
 
 
 def test_only_passing_faults_are_tried_again() -> None:
-    """The market or the program may be better in a minute; a limit is not."""
+    """The market, the machine or the program may be better in a minute; a limit or the operator's word is not."""
     assert {code for code, one in REASONS.items() if one.retryable} == {
         "market_data_unavailable",
         "quote_stale",
+        "clock_jumped",
+        "storage_low",
         "processing_failed",
     }
 

@@ -1,6 +1,7 @@
 """Recovery: whatever the database holds, the journal's end is reached with the same portfolio and the same tables."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from state.portfolio import Portfolio
 from state.record import decode
 from state.recovery import History, fold, rebuild, recover
 from state.snapshots import Store
+from state.standing import figures
 from tests.test_snapshots import asked_plainly, content, opened, portfolio_at
 from tests.test_tables import projections, story
 
@@ -97,7 +99,7 @@ async def test_a_restored_portfolio_continues_as_if_it_had_never_stopped(ending:
 
 
 async def test_every_snapshot_leads_to_the_same_end(tmp_path: Path, history: History, ending: str) -> None:
-    """Stopped after any record, with a snapshot there, a process ends with the same portfolio and the same tables."""
+    """Stopped after any record, with a snapshot there, a process ends with the same portfolio, tables and figures."""
     whole = await kept(tmp_path / "whole.db", history, tables=len(story()))
     for lsn in range(1, len(story()) + 1):
         path = await kept(tmp_path / f"{lsn}.db", history, tables=lsn, snapshots=(lsn,))
@@ -108,6 +110,8 @@ async def test_every_snapshot_leads_to_the_same_end(tmp_path: Path, history: His
         assert (found.snapshot_lsn, found.folded, found.ignored) == (lsn, len(story()) - lsn, ())
         assert found.chain == chain_at(history, len(story()))
         assert content(path) == content(whole)
+        stood = asked_plainly(path, "SELECT lsn, figures FROM standing")
+        assert stood == [(found.portfolio.lsn, json.dumps(figures(found.portfolio), separators=(",", ":")))]
 
 
 async def test_recovery_decides_nothing(history: History, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from rules.profiles import SHORT_DATED, Profiles
 from rules.settings import Settings
 from state.facts import (
     Alerted,
+    EntriesResumed,
     ExitChosen,
     MarketRetired,
     OrderEnded,
@@ -17,6 +18,7 @@ from state.facts import (
     PositionReopened,
     PositionSettled,
 )
+from state.inputs import AnyInput, Ask, ClockJumped, OperatorAsked, StorageTurned
 from state.market import SettlementPrint
 from state.position import PositionPhase
 from tests.stage import FREE, SPY_CALL, TRACE, Stage, instant, usd
@@ -146,3 +148,29 @@ def test_what_expired_is_known_by_its_print() -> None:
     seen = printed(stage, "SPY", "600.00")
     stage.portfolio.market.take_in(stage.columns(seen.at, (), (seen,)))
     assert exits.print_of(stage.portfolio, held) == seen
+
+
+@pytest.mark.produces("clock_jumped")
+@pytest.mark.parametrize("agrees", [ClockJumped(0), OperatorAsked("", "looked at it", Ask.RESUME)])
+def test_settlements_wait_while_the_clocks_are_apart(agrees: AnyInput) -> None:
+    """Whether it has expired cannot be told; once they agree, or the operator says so, it settles in the next cycle."""
+    stage = expiring()
+    stage.take(ClockJumped(7_200_000_000_000), at=instant(FRIDAY, "15:00:00"))
+    observed = printed(stage, "SPY", "600.00")
+    stage.tick("16:15:00", settlements=(observed,))
+    assert (stage.of(PositionSettled), len(stage.portfolio.book)) == ([], 1)
+    assert due.next_at(stage.portfolio, HOLD) == instant("2026-02-23", "09:30:00")
+    stage.take(agrees, at=instant(FRIDAY, "16:20:00"))
+    assert stage.last(EntriesResumed).code == "clock_jumped"
+    assert due.next_at(stage.portfolio, HOLD) == instant(FRIDAY, "16:20:01")
+    stage.tick("16:20:01")
+    assert stage.last(PositionSettled).settlement_price == usd("600.00")
+
+
+def test_other_halts_settle_as_ever() -> None:
+    """The operator's halt and a low disk open nothing; what has expired is no entry."""
+    stage = expiring()
+    stage.ask("15:00:00", Ask.HALT)
+    stage.take(StorageTurned(low=True), at=instant(FRIDAY, "15:00:00"))
+    stage.tick("16:15:00", settlements=(printed(stage, "SPY", "600.00"),))
+    assert len(stage.of(PositionSettled)) == 1

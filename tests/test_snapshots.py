@@ -1,4 +1,4 @@
-"""The database of one process: versions, transactions, snapshots, and what a crash may leave of it."""
+"""The database of one process: versions, transactions, snapshots, where it stands, and what a crash may leave of it."""
 
 import asyncio
 import random
@@ -17,6 +17,7 @@ from state.frames import GENESIS
 from state.portfolio import Portfolio
 from state.recovery import fold
 from state.snapshots import SNAPSHOTS_KEPT, Store
+from state.standing import standing_of
 from state.tables import APPLICATION_ID, MIGRATIONS, TABLES, Projected
 from tests.test_tables import asked, projections, story
 
@@ -323,3 +324,45 @@ async def test_clearing_empties_everything(tmp_path: Path) -> None:
     assert not any(content(path).values())
     async with opened(path) as store:
         assert (store.applied_lsn, store.applied_chain) == (0, GENESIS)
+
+
+# -- where the run stands -------------------------------------------------------------------------------------------
+
+
+def stood(path: Path) -> list[tuple[int, int]]:
+    """(record, instant) of where the run stands, if it is known."""
+    return [(row["lsn"], row["seen_at"]) for row in asked(path, "SELECT * FROM standing")]
+
+
+async def test_where_the_run_stands_is_written_with_its_rows(tmp_path: Path) -> None:
+    """In the same transaction, and later ones replace it; a batch without it leaves the older one."""
+    path, batch = tmp_path / "oracle.db", projections()
+    async with opened(path) as store:
+        assert stood(path) == []
+        await store.write(batch[:5], CHAIN, standing=standing_of(portfolio_at(5)))
+        assert stood(path) == [(5, portfolio_at(5).now)]
+        await store.write(batch[5:9], CHAIN)
+        assert stood(path) == [(5, portfolio_at(5).now)]
+        await store.write([], standing=standing_of(portfolio_at(9)))
+        assert stood(path) == [(9, portfolio_at(9).now)]
+        assert (store.applied_lsn, store.applied_chain) == (9, CHAIN)
+        with pytest.raises(LawBroken, match="at record 11 is ahead of the tables at 10"):
+            await store.write(batch[9:10], CHAIN, standing=standing_of(portfolio_at(11)))
+        assert asked(path, "SELECT applied_lsn FROM meta") == [{"applied_lsn": 9}]
+
+
+async def test_an_older_standing_never_replaces_a_newer_one(tmp_path: Path) -> None:
+    """Saved by itself or with a snapshot, the newest stays; clearing forgets it."""
+    path = tmp_path / "oracle.db"
+    async with opened(path) as store:
+        await store.write(projections(), CHAIN)
+        await store.save_standing(standing_of(portfolio_at(7)))
+        await store.save_snapshot(portfolio_at(9), CHAIN)
+        assert stood(path) == [(9, portfolio_at(9).now)]
+        await store.save_standing(standing_of(portfolio_at(8)))
+        await store.save_snapshot(portfolio_at(6), CHAIN)
+        assert stood(path) == [(9, portfolio_at(9).now)]
+        await store.clear()
+        assert stood(path) == []
+        with pytest.raises(LawBroken, match="ahead of the tables at 0"):
+            await store.save_standing(standing_of(portfolio_at(1)))

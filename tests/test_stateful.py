@@ -10,19 +10,30 @@ from collections.abc import Callable
 from typing import Any
 
 import hypothesis
-import pytest
-from hypothesis import HealthCheck, Phase
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from rules import entry, exits, fills, gates
+from rules import entry, exits
+from rules.flags import FLAGS
 from rules.settings import Settings
-from state import keeping, money
+from state import keeping
 from state.contract import Contract
-from state.errors import LawBroken
 from state.facts import AnyFact, UnitFailed
-from state.inputs import AlertReceived, BrokerReported, OperatorAsked, ReportKind, TickReached
-from state.market import Quote, SettlementPrint
+from state.inputs import (
+    AlertReceived,
+    AnyInput,
+    Ask,
+    BrokerReported,
+    ClockJumped,
+    MarketChosen,
+    MarketKind,
+    OperatorAsked,
+    ReportKind,
+    StorageTurned,
+    TickReached,
+)
+from state.market import SettlementPrint
 from state.order import ORDER_LIFE, Order, OrderTrigger
 from state.portfolio import Portfolio
 from tests.stage import SECOND
@@ -36,6 +47,14 @@ TRIGGERS = {
     ReportKind.EXPIRED: OrderTrigger.EXPIRE,
     ReportKind.FAILED: OrderTrigger.FAIL,
 }
+
+FLAG_NAMES = [one.name for one in FLAGS]
+TURNS: dict[str, tuple[AnyInput, AnyInput]] = {
+    "operator": (OperatorAsked("", "lunch", Ask.HALT), OperatorAsked("", "back", Ask.RESUME)),
+    "clocks": (ClockJumped(-5 * SECOND), ClockJumped(0)),
+    "disk": (StorageTurned(low=True), StorageTurned(low=False)),
+}
+"""What halts entries, and what lets them go on."""
 
 SIZES = st.sampled_from([None, (1, 2), (2, 2), (2, 3), (3, 3), (1, 3), (0, 2), (2, 0), (20, 20)])
 WAITS = st.sampled_from([2, 0, 1, 5, 30, 61, 301, 3_600])
@@ -72,15 +91,18 @@ class Run(RuleBasedStateMachine):
     @initialize(
         day=st.sampled_from(STARTS),
         settings=SETTINGS,
+        market=st.sampled_from([None, MarketKind.TAPE, MarketKind.SIMULATED]),
         paper=st.sampled_from([True, True, True, False]),
         fault=st.sampled_from([False, False, True]),
     )
-    def begin(self, day: str, settings: Settings, paper: bool, fault: bool) -> None:
+    def begin(self, day: str, settings: Settings, market: MarketKind | None, paper: bool, fault: bool) -> None:
         """A funded portfolio in the middle of a morning, under some settings, with a market in every contract."""
         if fault:
             self._break(entry, "decide", 7)
             self._break(exits, "leave", 5)
         self.world = World(day, settings, paper=paper)
+        if market is not None:
+            self.stage.tell(MarketChosen(market, seed=7))
         self.stage.see(self.stage.quotes(20_000, None))
 
     def _break(self, module: Any, name: str, every: int) -> None:
@@ -173,6 +195,37 @@ class Run(RuleBasedStateMachine):
         else:
             stage.tell(OperatorAsked("all" if asked == "all" else "pos-999999", "enough"))
         stage.see_mine(20_000, sizes, pick % 4)
+
+    # -- the operator, the clocks and the disk ------------------------------------------------------------------
+
+    @rule(turn=st.sampled_from(sorted(TURNS)), stays=st.sampled_from([False, False, True]), sizes=SIZES, pick=PICK)
+    def entries_are_halted(self, turn: str, stays: bool, sizes: Sizes, pick: int) -> None:
+        """For some cycles, and mostly no longer; twice is as once."""
+        on, off = TURNS[turn]
+        for _ in range(1 + pick % 2):
+            self.stage.tell(on)
+        self.stage.see_mine(20_000, sizes, pick % 3)
+        if not stays:
+            self.stage.tell(off)
+
+    @precondition(lambda self: self.stage.portfolio.halts)
+    @rule(turn=st.sampled_from(sorted(TURNS)))
+    def entries_go_on(self, turn: str) -> None:
+        """One of the three is over, be it the one that halts or another."""
+        self.stage.tell(TURNS[turn][1])
+
+    @rule(ask=st.sampled_from([Ask.FLAG_ON, Ask.FLAG_OFF, Ask.FLAG_CLEAR]), name=st.sampled_from([*FLAG_NAMES, "no"]))
+    def a_flag_is_set(self, ask: Ask, name: str) -> None:
+        """Any flag any way, or one that does not exist."""
+        self.stage.tell(OperatorAsked(name, "a trial", ask))
+
+    @rule(pick=PICK, sizes=SIZES)
+    def a_signal_is_requeued(self, pick: int, sizes: Sizes) -> None:
+        """Whatever became of it, and the cycle that judges it once more if it may have another try."""
+        stage, known = self.stage, [*self.stage.portfolio.signals, "sig-999999"]
+        stage.tell(OperatorAsked(known[-1 - pick % len(known)], "once more", Ask.REQUEUE))
+        stage.see(stage.quotes(20_000, None))
+        stage.see_mine(20_000, sizes, 1)
 
     # -- the market ---------------------------------------------------------------------------------------------
 
@@ -345,40 +398,3 @@ def test_nothing_the_world_does_breaks_a_law() -> None:
     profile = hypothesis.settings.default
     storm = profile is not None and profile.max_examples > 1_000
     run_state_machine_as_test(Run, settings=limits(3_000 if storm else 200, 60 if storm else 50))
-
-
-def middle(quote: Quote, *_: Any) -> int | None:
-    """A fill model that is too kind."""
-    return quote.mark
-
-
-def forgetful(decode: Callable[[bytes], Portfolio]) -> Callable[[bytes], Portfolio]:
-    """A snapshot that loses the window of repeated alerts."""
-
-    def forgetting(body: bytes) -> Portfolio:
-        portfolio = decode(body)
-        portfolio.accepted = {}
-        return portfolio
-
-    return forgetting
-
-
-FAULTS = {
-    "a share is rounded down": (money, "share", lambda amount, part, whole: amount * part // whole),
-    "fills are too kind": (fills, "model_price", middle),
-    "nothing is reserved for entries in flight": (gates, "pending_entries", lambda *_: ()),
-    "a quote from before the decision fills": (fills, "observes", lambda order, quote, **_: quote.at > 0),
-    "a snapshot forgets": (keeping, "decode", forgetful(keeping.decode)),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_runs_can_fail(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each fault is found out by the first hundreds of runs."""
-    module, name, wrong = FAULTS[fault]
-    monkeypatch.setattr(module, name, wrong)
-    few = hypothesis.settings(
-        limits(400, 50), phases=[Phase.generate], derandomize=True, database=None, print_blob=False, max_examples=400
-    )
-    with pytest.raises((AssertionError, LawBroken)):
-        run_state_machine_as_test(Run, settings=few)

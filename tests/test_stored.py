@@ -7,13 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from oracle import stored
 from oracle.version import code_version
 from state.disk import Disk
 from state.errors import BadUsage, DirectoryInUse, JournalDamaged
+from state.inputs import Ask, ConfigAdopted, OperatorAsked
 from state.segments import LOCK
+from tests.directories import bodies_of, ended
+from tests.stage import Stage, instant
 from tests.trades import traded
 
 TABLES = ("events", "signals", "orders", "fills", "positions", "outcomes")
@@ -85,6 +89,25 @@ def test_segments_tell_where_they_come_from(data: Path) -> None:
     assert segment["last_lsn"] == len(list(stored.export_lines(data)))
     assert segment["sealed"]
     assert (segment["torn_bytes"], len(bytes.fromhex(segment["run"]))) == (0, 16)
+
+
+# -- flags -----------------------------------------------------------------------------------------------------------
+
+
+def test_flags_stand_as_configured_and_as_the_operator_set_them(tmp_path: Path) -> None:
+    """Out of the files alone: the configuration in force at the end, and over it what was switched."""
+    body = msgspec.json.encode({"session": {"allow_premarket": True}})
+    stage = Stage("2026-02-13")
+    at = instant("2026-02-13", "10:30:00")
+    stage.take(ConfigAdopted(body, "other", 0), at=at)
+    stage.take(OperatorAsked("snap_unlisted", "", Ask.FLAG_ON), at=at)
+    stood = {one["name"]: (one["on"], one["set_by"]) for one in stored.flags(ended(tmp_path / "run", bodies_of(stage)))}
+    assert stood["allow_premarket"] == (True, "config")
+    assert stood["snap_unlisted"] == (True, "operator")
+    assert stood["allow_afterhours"] == (False, "config")
+    before = {one["name"]: one["set_by"] for one in stored.flags(ended(tmp_path / "none", ()))}
+    assert set(before.values()) == {"config"}
+    assert set(before) == set(stood)
 
 
 # -- rebuild --------------------------------------------------------------------------------------------------------

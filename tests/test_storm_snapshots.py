@@ -20,10 +20,11 @@ from state.frames import GENESIS
 from state.inputs import OperatorAsked
 from state.journal import Journal, Limits, Run, read
 from state.portfolio import Portfolio
+from state.projecting import Projector
 from state.record import Record
 from state.recovery import History
 from state.snapshots import Store
-from state.tables import TABLES, Projected, Projector
+from state.tables import TABLES, Projected
 from tests.simdisk import SimDisk
 from tests.storms import (
     PATH,

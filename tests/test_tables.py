@@ -17,18 +17,19 @@ import pytest
 from state import tables
 from state.contract import Contract, parse
 from state.errors import BadUsage, OracleFailure
-from state.facts import UnitFailed
 from state.frames import Body
-from state.inputs import OperatorAsked
+from state.inputs import RefusedCalls
 from state.market import SettlementPrint
 from state.portfolio import Portfolio
+from state.projecting import Projector
 from state.record import Record
 from state.recovery import fold
-from state.tables import APPLICATION_ID, MIGRATIONS, TABLES, Projected, Projector, columns_of, reading
+from state.tables import APPLICATION_ID, MIGRATIONS, TABLES, Projected, columns_of, reading
+from tests.directories import bodies_of
 from tests.stage import Stage, instant
 
 CALL, PUT = "SPY260220C00596000", "SPY260220P00595000"
-SHAPES = ("9260ef98110e7853",)
+SHAPES = ("9f781c85d30d57b4",)
 """Digest of the query tables of each version; the last must be the shape that the nouns have now."""
 
 
@@ -62,11 +63,7 @@ def story() -> tuple[Body, ...]:
     stage.tick("16:20:00", settlements=(SettlementPrint("SPY", date(2026, 2, 20), False, 600_000_000, at),))
     stage.day = "2026-02-24"
     stage.tick("09:40:00", "SPY 600.40")
-    told = zip(stage.kept.payloads, stage.records, strict=True)
-    return tuple(
-        Body(lsn, seen_at, type(record.input).__name__, schema, payload, "test")
-        for lsn, ((seen_at, schema, payload), record) in enumerate(told, 1)
-    )
+    return bodies_of(stage)
 
 
 @cache
@@ -194,6 +191,13 @@ def test_no_two_columns_of_a_table_share_a_name() -> None:
         assert {*table.key, *table.indexes} <= set(table.names)
 
 
+def test_refused_calls_are_kept_with_all_their_fields() -> None:
+    """The table names the fields of an input that it must not load."""
+    fields = RefusedCalls.__struct_fields__
+    assert tables.CALLS.names[-len(fields) :] == fields
+    assert tables.CALLS.names[: -len(fields)] == ("lsn", "seen_at", "number", "since")
+
+
 # -- rows -----------------------------------------------------------------------------------------------------------
 
 
@@ -215,24 +219,6 @@ def test_every_noun_of_the_story_has_its_row(database: Path) -> None:
         assert rows_of(database, table) == count, table
     verdicts = sum(len(getattr(one, "verdicts", ())) for one in facts)
     assert rows_of(database, "verdicts") == verdicts
-
-
-def test_rows_say_what_the_nouns_say_after_every_record() -> None:
-    """No fact changes a noun behind its row: after each record every noun in memory equals its last row."""
-    portfolio, projector = Portfolio(), Projector()
-    rows: dict[tuple[str, str], tuple[Any, ...]] = {}
-    kept = (
-        (tables.SIGNALS, portfolio.signals),
-        (tables.ORDERS, portfolio.orders),
-        (tables.POSITIONS, portfolio.positions),
-    )
-    for body in story():
-        projected = projector.project(portfolio, fold(portfolio, body), body.seen_at)
-        rows.update({(table, values[2]): values[2:] for table, values in projected.rows})
-        for table, nouns in kept:
-            for name, noun in nouns.items():
-                assert rows[table.name, name] == tuple(one.read(noun) for one in table.columns), body.lsn
-    assert {table for table, _ in rows} >= {"signals", "orders", "positions"}
 
 
 def test_nouns_that_left_memory_keep_their_rows(database: Path) -> None:
@@ -281,19 +267,7 @@ def test_verdicts_keep_their_order_and_every_judging(database: Path) -> None:
     lists = [[row["gate"] for row in rows if row["lsn"] == lsn] for lsn in judgings]
     assert len(lists) == 2
     assert lists[0] == lists[1]
-    assert lists[0][0] == "age"
-
-
-def test_a_failed_unit_has_a_row_and_its_signal_another() -> None:
-    """What a rule could not judge is in the failures, numbered by its place in the record."""
-    portfolio = Portfolio()
-    for body in story()[:3]:
-        fold(portfolio, body)
-    record = Record(OperatorAsked("all", "x"), (UnitFailed("sig-000001", "processing_failed", "KeyError"),))
-    projected = Projector().project(portfolio, record, 7)
-    (failure, signal) = projected.rows
-    assert failure == ("failures", (3, 7, 0, "sig-000001", "processing_failed", "KeyError", None))
-    assert (signal[0], signal[1][:3]) == ("signals", (3, 7, "sig-000001"))
+    assert lists[0][:2] == ["halted", "age"]
 
 
 # -- reading --------------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ evt-000001: invalid_payload, missing_symbol: the alert names no symbol
         "",
         """
 10:30:00  evt-000001 ignored, exit_alert: the alert asks to leave a position
-    intake.exit_alerts says whether it closes what its source holds in the symbol
+    intake.exit_alerts (or the flag close_on_exit_alerts) says whether it closes what its source holds in the symbol
 """,
     ),
     (
@@ -137,6 +137,7 @@ def test_a_failed_rule_refuses_without_a_verdict() -> None:
         "decided_at": 7,
         "next_at": None,
         "queued_at": None,
+        "requeued_from": None,
     }
     (moment,) = told_signals.signals(Case(signals=[signal]))
     because = "processing_failed: a rule failed for this one; the others went on"
@@ -148,5 +149,33 @@ def test_a_failed_rule_refuses_without_a_verdict() -> None:
 def test_an_unjudged_signal_waits() -> None:
     """What was accepted a moment ago has no verdict yet."""
     signal = {"id": "sig-000001", "phase": "pending", "seen_at": 7, "next_at": None}
-    (moment,) = told_signals.signals(Case(signals=[{**signal, "decided_at": None, "queued_at": None}]))
+    (moment,) = told_signals.signals(
+        Case(signals=[{**signal, **dict.fromkeys(("decided_at", "queued_at", "requeued_from"))}])
+    )
     assert moment.line == "sig-000001 waits to be judged at the next tick"
+
+
+def test_another_try_is_told_with_what_it_takes_up(tmp_path: Path) -> None:
+    """Which signal, the alert behind both, and the flags that each was judged on."""
+    market = f"10:30:00 SPY 595.42\n10:30:00 {CALL} 3.43 3.47\n10:32:00 SPY 595.42\n10:32:00 {CALL} 3.43 3.47"
+    asks = """
+10:00:00 ask halt
+10:30:00 {"symbol": "SPY", "direction": "long", "timeframe": "5m"}
+10:31:00 ask resume
+10:31:30 ask flag_on snap_unlisted
+10:32:00 ask requeue sig-000001
+"""
+    data = trade(tmp_path, market, asks)
+    lines = """
+10:30:00  sig-000001 (short_dated) refused, entries_halted: the operator halted entries: nothing is opened
+    STOP  halted                                                              a trial (the operator halted entries: nothing is opened)
+    flags on: add_to_position
+"""
+    assert missing(lines, explain(data, "sig-000001")) == []
+    lines = """
+10:32:00  sig-000002 takes up sig-000001 once more, as the operator asked: SPY long 5m
+    it goes back to the alert evt-000001
+10:32:00  sig-000002 (short_dated) approved
+    flags on: snap_unlisted, add_to_position
+"""
+    assert missing(lines, explain(data, "sig-000002")) == []

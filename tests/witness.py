@@ -7,11 +7,13 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
+from rules import exits
 from rules.fills import FillModel
 from rules.settings import Settings
 from state import facts as f
 from state.fill import Fill
-from state.order import Intent, Order, Side
+from state.inputs import TickReached
+from state.order import Intent, Order, OrderPhase, Side
 from state.portfolio import Portfolio
 from state.position import Position, PositionPhase
 from state.reason import REASONS
@@ -32,6 +34,10 @@ class Witness:
         self.seen: Counter[str] = Counter()
         self._ids: set[str] = set()
         self._refused: set[str] = set()
+        self._halts: list[str] = []
+        self._flags: dict[str, bool] = {}
+        self._wishes: dict[str, str] = {}
+        self._traded: set[str] = set()
 
     def saw(self, record: Record, portfolio: Portfolio) -> None:
         """Judge one record and the portfolio after it."""
@@ -41,6 +47,7 @@ class Witness:
         self.ledger.tell_facts(record.facts, seen_at=portfolio.now)
         difference = self.ledger.first_difference(portfolio)
         assert difference is None, difference
+        self._halted(record, portfolio)
         self._orders(portfolio)
         self._positions(portfolio)
         self._signals(portfolio)
@@ -58,7 +65,14 @@ class Witness:
         for code in _codes(fact):
             assert code in REASONS, f"{code} is not registered"
             self.seen[code] += 1
+        self._switches(fact)
         match fact:
+            case f.SignalCreated(signal=signal):
+                # Signals that take up one another are one wish.
+                self._wishes[signal.id] = self._wishes.get(signal.requeued_from or "", signal.id)
+            case f.SignalExecuted():
+                assert self._wishes[fact.signal_id] not in self._traded, "one wish was traded twice"
+                self._traded.add(self._wishes[fact.signal_id])
             case f.SignalRefused():
                 assert fact.signal_id not in self._refused
                 self._refused.add(fact.signal_id)
@@ -72,7 +86,9 @@ class Witness:
                 assert fact.reasons
             case f.PositionSettled():
                 assert fact.settlement_at <= now, "settled on a print from later"
+                assert "clock_jumped" not in self._halts, "settled by a clock in doubt"
             case f.OrderCreated(order=order):
+                assert order.intent is Intent.CLOSE or not self._halts, "opened while halted"
                 assert order.decision_quote_at <= order.created_at == now
                 assert order.quantity > 0
                 assert order.is_test == (order.book == "test")
@@ -104,6 +120,46 @@ class Witness:
         displayed = quote.ask_size if buying else quote.bid_size
         if settings.respect_size and displayed is not None:
             assert fill.quantity <= displayed
+
+    # -- halts and flags ----------------------------------------------------------------------------------------
+
+    def _switches(self, fact: f.AnyFact) -> None:
+        """What is halted and switched by the facts alone, and that every decision tells the flags it was made on."""
+        match fact:
+            case f.EntriesHalted(code=code):
+                assert code not in self._halts, "halted twice"
+                self._halts.append(code)
+            case f.EntriesResumed(code=code):
+                self._halts.remove(code)
+            case f.FlagSet(name=name, on=on):
+                self._flags.pop(name, None)
+                if on is not None:
+                    self._flags[name] = on
+            case f.SignalApproved() | f.SignalDecided() | f.SignalRefused():
+                assert fact.flags == self._on(), "decided on other flags than those that stand"
+            case _:
+                pass
+
+    def _on(self) -> tuple[str, ...]:
+        told = self.settings
+        configured = {
+            "allow_premarket": told.session.allow_premarket,
+            "allow_afterhours": told.session.allow_afterhours,
+            "snap_unlisted": told.strikes.snap_unlisted,
+            "add_to_position": told.orders.add_to_position,
+            "close_on_exit_alerts": told.intake.exit_alerts == "close",
+        }
+        return tuple(name for name, on in (configured | self._flags).items() if on)
+
+    def _halted(self, record: Record, portfolio: Portfolio) -> None:
+        """Under a halt every entry in flight is given up; whatever is due to leave has left in its cycle all the same."""
+        assert list(portfolio.halts) == self._halts
+        entries = [one for one in portfolio.working_orders() if one.intent is Intent.OPEN]
+        if self._halts:
+            assert all(one.phase is OrderPhase.CANCEL_REQUESTED for one in entries), "an entry works while halted"
+        if isinstance(record.input, TickReached) and not any(isinstance(one, f.UnitFailed) for one in record.facts):
+            waiting = {one.position_id for one in entries}
+            assert set(exits.due(portfolio, self.settings)) <= waiting, "what is due to leave was kept"
 
     # -- what stands --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,193 @@
+"""Time until an alert is acknowledged, and alerts per second, each durable before its answer; beside a bare handler.
+
+Run `python benchmarks/bench_webhook.py [directory]` from the root of the repository; the directory chooses the disk. The
+callers are a process of their own that keeps its connections and speaks plain bytes; the bare handler of the same HTTP
+library parses the JSON and answers, and keeps nothing.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from statistics import median, quantiles
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from aiohttp import web
+
+from oracle.keys import Keys
+from oracle.listener import Listener, ListenerSettings
+from tests.calling import TOKEN, DurableDoor
+
+CONNECTIONS = (1, 16, 64)
+ALERTS_PER_ROUND = {1: 1_000, 16: 4_000, 64: 4_000}
+ROUNDS = 3
+SYNCS = 500
+
+Doors = Callable[[Path], DurableDoor]
+"""Makes the door alerts are handed in at: anything with `alert`, `ask` and `close`."""
+
+
+class Measured(NamedTuple):
+    """What callers saw: milliseconds until half and 99 % of the answers, and answers per second."""
+
+    p50_ms: float
+    p99_ms: float
+    per_s: float
+
+
+# -- callers, in a process of their own -----------------------------------------------------------------------------
+
+
+def alert(number: int) -> bytes:
+    """The bytes of one call; every number is a symbol of its own."""
+    letters = "".join(chr(65 + number // 26**place % 26) for place in range(5))
+    body = json.dumps(
+        {
+            "symbol": letters,
+            "direction": "long",
+            "timeframe": "5m",
+            "timestamp": 1770996600,
+            "price": 595.42,
+            "confidence": 75,
+            "indicators": {"ema8": 595.10, "ema21": 594.80, "atr": 1.25},
+        }
+    ).encode()
+    head = f"POST /webhook HTTP/1.1\r\nHost: localhost\r\nX-Webhook-Token: {TOKEN.decode()}\r\n"
+    return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Caller(asyncio.Protocol):
+    """One connection: sends the next alert when the last is answered, and notes how long each took."""
+
+    def __init__(self, calls: list[bytes]) -> None:
+        self.calls, self.spent_s = calls, []
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.answer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self.transport = transport
+        self.next()
+
+    def next(self) -> None:
+        """Send one more, or be done."""
+        if not self.calls:
+            self.transport.close()
+            self.done.set_result(None)
+            return
+        self.answer, self.begun = b"", time.perf_counter()
+        self.transport.write(self.calls.pop())
+
+    def data_received(self, data: bytes) -> None:
+        """An answer is whole with the bracket of its JSON."""
+        self.answer += data
+        if self.answer.endswith(b"}"):
+            self.spent_s.append(time.perf_counter() - self.begun)
+            if not self.answer.startswith(b"HTTP/1.1 20"):
+                raise SystemExit(f"an alert was not taken: {self.answer!r}")
+            self.next()
+
+
+async def call(port: int, connections: int, first: int) -> Measured:
+    """Send a round of alerts over so many connections."""
+    count = ALERTS_PER_ROUND[connections]
+    calls = [alert(first + number) for number in range(count)]
+    callers = [Caller(calls[own::connections]) for own in range(connections)]
+    loop, start = asyncio.get_running_loop(), time.perf_counter()
+    for one in callers:
+        await loop.create_connection(lambda one=one: one, "127.0.0.1", port)
+    await asyncio.gather(*[one.done for one in callers])
+    spent_s = time.perf_counter() - start
+    cuts = quantiles([1_000 * one for caller in callers for one in caller.spent_s], n=100)
+    return Measured(cuts[49], cuts[98], count / spent_s)
+
+
+async def called(port: int, connections: int, first: int) -> Measured:
+    """What another process measures that calls here."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, __file__, "--call", str(port), str(connections), str(first)), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await child.communicate()
+    return Measured(*json.loads(said))
+
+
+# -- what is called -------------------------------------------------------------------------------------------------
+
+
+async def bare() -> tuple[int, Callable[[], Awaitable[None]]]:
+    """The least the HTTP library costs: parse the JSON, answer. Returns its port and its end."""
+
+    async def answer(request: web.Request) -> web.Response:
+        told = json.loads(await request.read())
+        return web.json_response({"status": "ACCEPTED", "symbol": told["symbol"]})
+
+    application = web.Application()
+    application.router.add_post("/webhook", answer)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return runner.addresses[0][1], runner.cleanup
+
+
+async def ours(door: DurableDoor) -> tuple[int, Callable[[], Awaitable[None]]]:
+    """The listener in front of a door. Returns its port and its end."""
+    listener = Listener(door, Keys(None, TOKEN), ListenerSettings(), health=lambda: {"ready": True})
+    return await listener.start("127.0.0.1", 0), listener.close
+
+
+def sync_ms(directory: Path) -> float:
+    """Milliseconds of one small write with fdatasync, the median of many."""
+    descriptor = os.open(directory / "synced", os.O_RDWR | os.O_CREAT, 0o600)
+    os.posix_fallocate(descriptor, 0, SYNCS * 512)
+    os.fsync(descriptor)
+    spent = []
+    for number in range(SYNCS):
+        start = time.perf_counter()
+        os.pwrite(descriptor, bytes(512), number * 512)
+        os.fdatasync(descriptor)
+        spent.append(1_000 * (time.perf_counter() - start))
+    os.close(descriptor)
+    return median(spent)
+
+
+async def measure(directory: Path, make_door: Doors) -> None:
+    """Print the table; both servers take turns, round by round."""
+    door = make_door(directory / "journal")
+    bare_port, end_bare = await bare()
+    our_port, end_ours = await ours(door)
+    print(f"in {directory}; one write with fdatasync takes {sync_ms(directory):.3f} ms (median of {SYNCS})")
+    print(f"alerts over kept connections, median of {ROUNDS} rounds, {os.cpu_count()} cores with the callers")
+    print(f"{'connections':>11} {'':>9} {'p50 ms':>8} {'p99 ms':>8} {'alerts/s':>9}")
+    first = 0
+    for connections in CONNECTIONS:
+        rounds: dict[str, list[Measured]] = {"bare": [], "durable": []}
+        for _ in range(ROUNDS):
+            rounds["bare"].append(await called(bare_port, connections, first))
+            rounds["durable"].append(await called(our_port, connections, first))
+            first += ALERTS_PER_ROUND[connections]
+        for name, seen in rounds.items():
+            p50_ms, p99_ms, per_s = (median(column) for column in zip(*seen, strict=True))
+            print(f"{connections:>11} {name:>9} {p50_ms:>8.2f} {p99_ms:>8.2f} {per_s:>9,.0f}")
+    await end_bare()
+    await end_ours()
+    door.close()
+
+
+def main(make_door: Doors = DurableDoor) -> None:
+    """Call somebody, or measure both."""
+    if sys.argv[1:2] == ["--call"]:
+        print(json.dumps(asyncio.run(call(*map(int, sys.argv[2:])))))
+        return
+    chosen = sys.argv[1] if len(sys.argv) > 1 else None
+    with tempfile.TemporaryDirectory(dir=chosen) as directory:
+        asyncio.run(measure(Path(directory), make_door))
+
+
+if __name__ == "__main__":
+    main()

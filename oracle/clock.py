@@ -1,0 +1,135 @@
+"""Where time comes from: the machine's clock, a session played faster, or a clock that moves only when told to.
+
+The only reader of time in the tree. Everything else is handed an instant in nanoseconds UTC.
+"""
+
+import time
+from typing import Protocol
+
+import msgspec
+
+from state.errors import BadUsage
+from state.money import Count
+
+SECOND = 1_000_000_000
+JUMP_NS_MIN = 2 * SECOND
+"""Wall clock and monotonic clock that come apart by more than this disagree."""
+
+
+class PaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`interval_s`: seconds between two looks at the market in a session, while something is held or watched."""
+
+    interval_s: Count = 1
+
+
+def monotonic() -> int:
+    """Nanoseconds that only ever grow, for spans of time."""
+    return time.monotonic_ns()
+
+
+class Clock(Protocol):
+    """What the daemon asks of time."""
+
+    def now(self) -> int:
+        """The instant, in ns UTC."""
+        ...
+
+    def wait_s(self, instant: int) -> float | None:
+        """Seconds of waiting until the clock shows an instant, 0 when it is past; None when waiting does not help."""
+        ...
+
+    def jumped(self) -> int:
+        """By how many ns this clock and the machine's monotonic clock have come apart; 0 while they agree."""
+        ...
+
+    def confirm(self) -> None:
+        """Take the clock as right from here on: somebody has looked at it."""
+        ...
+
+
+class WallClock:
+    """The machine's own time, watched for jumps."""
+
+    def __init__(self) -> None:
+        self._ahead = self._apart()
+        self._by = 0
+
+    def now(self) -> int:
+        """The machine's time."""
+        return time.time_ns()
+
+    def wait_s(self, instant: int) -> float:
+        """Seconds until an instant."""
+        return max(0, instant - self.now()) / SECOND
+
+    def jumped(self) -> int:
+        """The sum of all steps of the clock that are not made good; to be asked about every second.
+
+        A clock that is led back slowly is followed, so that years of small corrections are no jump.
+        """
+        ahead = self._apart()
+        step, self._ahead = ahead - self._ahead, ahead
+        if abs(step) > JUMP_NS_MIN:
+            self._by += step
+            if abs(self._by) <= JUMP_NS_MIN:
+                self._by = 0
+        return self._by
+
+    def confirm(self) -> None:
+        """Forget the steps so far."""
+        self._ahead, self._by = self._apart(), 0
+
+    def _apart(self) -> int:
+        return time.time_ns() - time.monotonic_ns()
+
+
+class FasterClock:
+    """Time that begins at an instant and runs `speed` times as fast as the machine's monotonic clock."""
+
+    def __init__(self, start: int, speed: float) -> None:
+        """Raises BadUsage for a speed that is not more than 0 and at most 100,000."""
+        if not 0 < speed <= 100_000:
+            raise BadUsage(f"a speed of {speed:g} cannot be run: give more than 0 and at most 100,000")
+        self._start, self._speed = start, speed
+        self._begun = time.monotonic_ns()
+
+    def now(self) -> int:
+        """The start and the time since, stretched."""
+        return self._start + int((time.monotonic_ns() - self._begun) * self._speed)
+
+    def wait_s(self, instant: int) -> float:
+        """Seconds of real waiting until an instant."""
+        return max(0, instant - self.now()) / SECOND / self._speed
+
+    def jumped(self) -> int:
+        """Never: it runs on the monotonic clock."""
+        return 0
+
+    def confirm(self) -> None:
+        """There is nothing to confirm."""
+
+
+class StepClock:
+    """Time that stands until it is moved."""
+
+    def __init__(self, start: int) -> None:
+        self._now = start
+
+    def now(self) -> int:
+        """Where it was moved to last."""
+        return self._now
+
+    def move(self, instant: int) -> None:
+        """Go forward to an instant; one that is past changes nothing."""
+        self._now = max(self._now, instant)
+
+    def wait_s(self, instant: int) -> float | None:
+        """No waiting moves it."""
+        return 0.0 if instant <= self._now else None
+
+    def jumped(self) -> int:
+        """Never by itself."""
+        return 0
+
+    def confirm(self) -> None:
+        """There is nothing to confirm."""

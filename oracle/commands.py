@@ -1,0 +1,141 @@
+"""What all commands share: their options, how an answer is printed, and how a failure ends the process.
+
+Deliberately absent: every single command. Only the entry of the command line imports this.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from oracle.instants import parse
+from state.errors import BadUsage, OracleFailure
+
+COUNT = click.IntRange(1, 2**62)
+PATH = click.Path(path_type=Path)
+
+
+class Commands(click.Group):
+    """Turns the world's failures into a message and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; see `state.errors` for the exit codes."""
+        try:
+            return super().invoke(ctx)
+        except OracleFailure as failure:
+            click.echo(f"error: {failure}", err=True)
+            sys.exit(failure.exit_code)
+        except BrokenPipeError:
+            # Whoever read the output has had enough of it; what is still buffered goes nowhere, without a word.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+
+
+def instant(ctx: click.Context, param: click.Parameter, told: str | None) -> int | None:
+    """The callback of an option that takes an instant: ns UTC."""
+    try:
+        return None if told is None else parse(told)
+    except BadUsage as fault:
+        raise click.BadParameter(str(fault), ctx, param) from fault
+
+
+def pairs(ctx: click.Context, param: click.Parameter, told: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The callback of a repeated option that takes SYMBOL=VALUE."""
+    found = [one.partition("=")[::2] for one in told]
+    if not all(symbol and value for symbol, value in found):
+        raise click.BadParameter(f"{' '.join(told)}: write it as SYMBOL=VALUE", ctx, param)
+    return found
+
+
+def fractions(ctx: click.Context, param: click.Parameter, told: tuple[str, ...]) -> dict[str, float]:
+    """The callback of a repeated option that takes SYMBOL=FRACTION."""
+    try:
+        return {symbol: float(value) for symbol, value in pairs(ctx, param, told)}
+    except ValueError as fault:
+        raise click.BadParameter(f"{fault}: write a fraction of the price, such as SPY=0.012", ctx, param) from fault
+
+
+data_option = click.option(
+    "--data", type=PATH, envvar="ORACLE_DATA", default=Path("data"), show_default=True, help="Data directory of a run."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON; money in micro-dollars, instants in ns UTC."
+)
+limit_option = click.option("--limit", type=COUNT, default=50, show_default=True, help="Show the newest so many.")
+words_option = click.option("--reason", "words", default="", help="Why, in words; kept with the record.")
+port_option = click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Port of the webhook."
+)
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  click hands it like that
+    if not wanted or ctx.resilient_parsing:
+        return
+    # Nothing but this option needs any of it.
+    from oracle.version import code_version  # noqa: PLC0415
+    from state.keeping import STATE_SCHEMA  # noqa: PLC0415
+    from state.record import SCHEMA  # noqa: PLC0415
+    from state.tables import MIGRATIONS  # noqa: PLC0415
+
+    click.echo(f"oracle {code_version()}, schemas: record {SCHEMA}, state {STATE_SCHEMA}, database {len(MIGRATIONS)}")
+    ctx.exit()
+
+
+version_option = click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version, the digest of the code that decides and the schemas on disk, and exit.",
+)
+
+
+def print_json(value: Any) -> None:
+    """Print one value as JSON on one line."""
+    click.echo(json.dumps(value, default=str))
+
+
+def answers(show: Callable[[Any, Any], None] | None = None) -> Callable[[Callable[..., Any]], Any]:
+    """Options and output of a command that answers: as JSON, or for people.
+
+    `show` is handed `oracle.report` and the answer; without it the command returns its answer and the lines that tell it.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        @data_option
+        @json_option
+        @wraps(function)
+        def command(*, as_json: bool, **asked: Any) -> None:
+            found = function(**asked)
+            answer, lines = found if show is None else (found, ())
+            if as_json:
+                print_json(answer)
+            elif show is None:
+                click.echo("\n".join(lines))
+            else:
+                # Programs that ask for JSON do not pay for what people are shown.
+                from oracle import report  # noqa: PLC0415
+
+                show(report, answer)
+
+        return command
+
+    return decorate
+
+
+def either(data: Path, live: Callable[[Any], Any], kept: Callable[[Path], Any]) -> Any:
+    """What the process at work answers or, where none is, what its files say; only the one that answers is loaded."""
+    from oracle import ask  # noqa: PLC0415
+
+    asker = ask.reached(data)
+    if asker is not None:
+        return live(asker)
+    from oracle import reading  # noqa: PLC0415
+
+    return reading.answer(data, kept)

@@ -1,0 +1,203 @@
+"""A composition root: the process a trader runs. It recovers, chooses clock and market, listens, and ends in order.
+
+Deliberately absent: every decision, and how anything is asked or answered.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
+
+import msgspec
+
+from oracle import beginning, config, keys
+from oracle.beginning import Job, Setting
+from oracle.books import Books
+from oracle.config import Config
+from oracle.directory import DataDirectory
+from oracle.heart import Heart, World
+from oracle.ids import run_id
+from oracle.inbox import Inbox, Taken
+from oracle.listener import Listener
+from oracle.local import Local
+from oracle.log import Log
+from oracle.loop import Loop
+from oracle.status import Status
+from oracle.systemd import Supervisor
+from oracle.version import code_version
+from state.disk import Disk
+from state.errors import OracleFailure
+from state.frames import Mark, Run
+from state.inputs import CalendarAdopted
+from state.journal import Journal
+from state.portfolio import Portfolio
+from state.recovery import History, Recovered, recover
+from state.segments import is_initialised
+from state.snapshots import Store
+from state.writer import Writer
+
+_CALENDAR_LOOK_S = 3_600.0
+
+
+class Outside(msgspec.Struct, frozen=True):
+    """What a run is given by its surroundings, and tells them: the disk, records once durable, the bound address."""
+
+    disk: Disk = Disk()
+    heard: Callable[[Taken], None] = lambda _: None
+    ready: Callable[[str, int], None] = lambda _host, _port: None
+    stopped: asyncio.Event | None = None
+
+
+async def run(job: Job, outside: Outside | None = None) -> None:
+    """Run until SIGTERM or SIGINT, then drain, snapshot, mark and return. Raises OracleFailure with its exit code."""
+    outside = outside or Outside()
+    job.kind  # noqa: B018  Contradicting options are told before anything is touched.
+    directory = DataDirectory(job.data)
+    configured = _configured(job, directory)
+    log = Log(configured.log)
+    async with AsyncExitStack() as held:
+        journal = _journal(directory, configured, outside.disk)
+        held.callback(journal.close)
+        store = await Store.open(directory.database)
+        held.push_async_callback(store.close)
+        recovered = await recover(History(outside.disk, directory.journal), store)
+        _tell_recovery(log, journal, recovered)
+        where = beginning.setting(job, recovered.portfolio)
+        daemon = _Daemon(_Given(job, configured, log, outside), where)
+        await daemon.live(journal, store, recovered.portfolio)
+        log.event("stopped", record=recovered.portfolio.lsn)
+
+
+def _configured(job: Job, directory: DataDirectory) -> Config:
+    """The configuration named, else the one in the directory, else the defaults."""
+    own = directory.root / "config.toml"
+    return config.load(job.config or (own if own.is_file() else None))
+
+
+def _journal(directory: DataDirectory, configured: Config, disk: Disk) -> Journal:
+    run_of = Run(run_id(), code_version(), os.uname().nodename)
+    if is_initialised(disk, directory.journal):
+        return Journal.open(disk, directory.journal, run=run_of, limits=configured.journal.limits)
+    directory.prepare()
+    return Journal.create(disk, directory.journal, run=run_of, limits=configured.journal.limits)
+
+
+def _tell_recovery(log: Log, journal: Journal, recovered: Recovered) -> None:
+    if journal.torn:
+        log.event("torn tail moved aside", level="warning", bytes=journal.torn)
+    for words in recovered.ignored:
+        log.event("database", level="warning", words=words)
+    if recovered.portfolio.lsn:
+        log.event("recovered", record=recovered.portfolio.lsn, folded=recovered.folded, snapshot=recovered.snapshot_lsn)
+
+
+class _Given(NamedTuple):
+    """What a run is started with."""
+
+    job: Job
+    configured: Config
+    log: Log
+    outside: Outside
+
+
+class _Daemon:
+    """One run of the daemon, from its recovered portfolio on."""
+
+    def __init__(self, given: _Given, where: Setting) -> None:
+        self._job, self._configured, self._log, self._outside = given
+        self._where = where
+
+    async def live(self, journal: Journal, store: Store, portfolio: Portfolio) -> None:
+        """Everything between recovery and the end of the process."""
+        events = asyncio.get_running_loop()
+        heart: Heart | None = None
+
+        def released(_: int) -> None:
+            with contextlib.suppress(RuntimeError):  # The event loop may be closed by the time the writer ends.
+                events.call_soon_threadsafe(lambda: heart.released() if heart is not None else None)
+
+        writer = Writer(journal, released=released)
+        loop = Loop(portfolio, writer, settings_of=config.decode)
+        books = Books(store, portfolio)
+        books.kept = lambda: writer.mark(Mark.SNAPSHOT)
+        inbox = Inbox(self._configured.inbox)
+        world = World(self._where.clock, self._where.feed, inbox, books, self._configured.pace)
+
+        def told(taken: Taken) -> None:
+            self._log.decided(taken)
+            self._outside.heard(taken)
+
+        heart = Heart(loop, writer, world, told)
+        try:
+            self._adopt(heart)
+            status = Status(self._job, self._where, heart, writer)
+            async with self._served(heart, status) as address:
+                self._outside.ready(*address)
+                await self._beat(heart, books)
+            await books.close()
+        finally:
+            writer.close()
+
+    def _adopt(self, heart: Heart) -> None:
+        portfolio, now = heart.portfolio, self._where.clock.now()
+        calendar = beginning.calendar_wanted(portfolio, self._where.feed, now)
+        found = beginning.inputs(portfolio, self._configured, self._where.market, calendar=calendar)
+        heart.begin(tuple(found), at=now)
+
+    @contextlib.asynccontextmanager
+    async def _served(self, heart: Heart, status: Status) -> AsyncIterator[tuple[str, int]]:
+        """The local API and the listener, open while the block runs."""
+        secrets = keys.load(self._job.data, os.environ)
+        settings = self._configured.listener
+        async with Local(self._job.data, heart, status):
+            listener = Listener(heart, secrets, settings, health=status.health)
+            host = self._job.host or settings.host
+            port = await listener.start(host, self._job.port)
+            heart.refusals = listener.refusals
+            status.listens(host, port, has_secret=bool(secrets))
+            supervisor = Supervisor(os.environ)
+            try:
+                self._log.event("ready", url=status.url, market=str(self._where.market.kind), words=status.words())
+                supervisor.say("READY=1", f"STATUS=listening on {status.url}")
+                yield host, port
+            finally:
+                supervisor.say("STOPPING=1")
+                await listener.close()
+
+    async def _beat(self, heart: Heart, books: Books) -> None:
+        """Beat until somebody asks for the end, or something ends it."""
+        events = asyncio.get_running_loop()
+        stopped = self._outside.stopped or asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(ValueError, NotImplementedError):  # Not the main thread: a test, or a demo.
+                events.add_signal_handler(number, stopped.set)
+        tasks = [
+            asyncio.create_task(heart.run(), name="heart"),
+            asyncio.create_task(books.run(), name="books"),
+            asyncio.create_task(self._calendar(heart), name="calendar"),
+            asyncio.create_task(_on(stopped, heart.stop), name="stop"),
+        ]
+        try:
+            await tasks[0]
+        finally:
+            for task in tasks[1:]:
+                task.cancel()
+            await asyncio.gather(*tasks[1:], return_exceptions=True)
+
+    async def _calendar(self, heart: Heart) -> None:
+        """Adopt a longer calendar before the adopted one ends."""
+        while True:
+            await asyncio.sleep(_CALENDAR_LOOK_S)
+            wanted = (heart.portfolio, self._where.feed, self._where.clock.now())
+            longer = await asyncio.to_thread(beginning.calendar_wanted, *wanted)
+            if longer is not None:
+                with contextlib.suppress(OracleFailure):  # No room now: an hour from now is as good.
+                    await heart.adopt(CalendarAdopted(longer))
+
+
+async def _on(event: asyncio.Event, act: Callable[[], Any]) -> None:
+    await event.wait()
+    act()

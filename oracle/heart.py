@@ -1,0 +1,323 @@
+"""The daemon's beat: it takes what waits in the inbox, runs the cycles that are due, and lets out what is durable.
+
+Everything happens on one event loop, and every decision inside the synchronous loop. Deliberately absent: sockets and
+files, which stand around it, and any decision.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from oracle.books import Books
+from oracle.clock import SECOND, Clock, PaceSettings, StepClock, monotonic
+from oracle.inbox import Busy, Inbox, Taken
+from oracle.loop import Loop
+from oracle.market.port import Feed
+from oracle.market.tape import Tape
+from oracle.walk import Steps, Walk
+from rules import due, wants
+from rules.settings import Settings
+from state.effects import outstanding
+from state.errors import BadUsage, OracleFailure
+from state.frames import Mark
+from state.inputs import (
+    AlertReceived,
+    AnyInput,
+    Ask,
+    CalendarAdopted,
+    CallsRefused,
+    ClockJumped,
+    OperatorAsked,
+    StorageTurned,
+)
+from state.portfolio import Portfolio
+from state.record import Record
+from state.writer import Writer
+
+ALERTS_PER_BEAT = 256
+"""Most inputs taken before the next cycle, so that a flood does not delay an exit."""
+
+STORAGE_LOW = "the disk is almost full; free space, and send this alert again"
+_LOOK_S = 1.0
+_REFUSALS_S = 60
+_SWEEP_S_MIN = 0.02
+
+
+class World(NamedTuple):
+    """What a heart beats in: time, prices, the way in, the database, and how often it looks."""
+
+    clock: Clock
+    feed: Feed
+    inbox: Inbox
+    books: Books
+    pace: PaceSettings
+
+
+class Refusals(Protocol):
+    """Who counts the calls that were turned away."""
+
+    def drain(self, now: int) -> CallsRefused | None:
+        """What was turned away since the last time, or None."""
+        ...
+
+
+class Heart:
+    """Implements the `Door`. `told` hears each record once it is durable."""
+
+    refusals: Refusals | None = None
+    last_cycle_at = 0
+
+    def __init__(self, loop: Loop, writer: Writer, world: World, told: Callable[[Taken], None]) -> None:
+        self._core, self._writer, self._told = loop, writer, told
+        self._clock, self._inbox, self._books, self._pace = world.clock, world.inbox, world.books, world.pace
+        feed = world.feed
+        self._steps = Walk(loop, feed, self._hear) if isinstance(feed, Tape) else Steps(loop, feed, self._hear)
+        self._untold: deque[Taken] = deque()
+        self._answers: deque[tuple[Taken, asyncio.Future[Taken]]] = deque()
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._moved = asyncio.Event()
+        self._turn = asyncio.Lock()
+        # After a restart, what was due or in flight is asked about at once.
+        self._owed = bool(due.signals(loop.portfolio) or outstanding(loop.portfolio.working_orders()))
+        self._stopping = False
+        self._jump_told = False
+        self._drained_at = monotonic()
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """The portfolio the loop owns, which may be ahead of the disk: wait for `durable` before telling of it."""
+        return self._core.portfolio
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._core.settings
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no more alerts are taken."""
+        return self._stopping
+
+    @property
+    def waiting(self) -> int:
+        """How many inputs wait to be taken."""
+        return len(self._inbox)
+
+    # -- the door -----------------------------------------------------------------------------------------------
+
+    async def alert(self, told: AlertReceived) -> Taken:
+        """Hand in an alert; returns once it is durable. Raises Busy before it is numbered, DiskFailed when lost."""
+        if self._writer.storage_low:
+            raise Busy("storage_low", STORAGE_LOW)
+        return await self._inbox.offer(told)
+
+    async def ask(self, told: OperatorAsked) -> Taken:
+        """Hand in what the operator asks for; returns once it is durable. Raises Busy, DiskFailed."""
+        return await self._inbox.put(told)
+
+    async def adopt(self, told: CalendarAdopted) -> Taken:
+        """Hand in a longer calendar; returns once it is durable."""
+        return await self._inbox.put(told)
+
+    async def durable(self, lsn: int) -> None:
+        """Return once a record is durable. Raises DiskFailed when it never will be."""
+        if self._writer.durable_lsn < lsn:
+            self._check()
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append((lsn, waiter))
+            await waiter
+
+    async def settled(self) -> int:
+        """Wait until all that was decided so far is durable and in the query tables; returns its newest LSN."""
+        lsn = self.portfolio.lsn
+        await self.durable(lsn)
+        await self._books.written(lsn)
+        return lsn
+
+    async def move(self, to: int) -> int:
+        """Move a clock that stands: decide everything due until `to` (ns UTC), and return the newest LSN, durable.
+
+        Raises BadUsage when the clock runs by itself.
+        """
+        if not (isinstance(self._clock, StepClock) and isinstance(self._steps, Walk)):
+            raise BadUsage("this clock runs by itself; start with --tape DIR --step to move it by hand")
+        async with self._turn:
+            while len(self._inbox):
+                await self._take_waiting()
+            if self._owed:
+                self._cycle()
+            for at in self._steps.until(to):
+                self.last_cycle_at = at
+                self._clock.move(at)
+                await self._room()
+                await asyncio.sleep(0)
+            self._clock.move(to)
+        return await self.settled()
+
+    # -- the beat -----------------------------------------------------------------------------------------------
+
+    def begin(self, inputs: tuple[AnyInput, ...], *, at: int) -> None:
+        """Take in what must be known before anything else."""
+        for one in inputs:
+            self._steps.take(one, at=at)
+
+    async def run(self) -> None:
+        """Beat until `stop`. Raises DiskFailed or LawBroken, after which the process must end."""
+        try:
+            await self._beat()
+        except BaseException as failure:
+            self._fail(failure)
+            raise
+
+    async def _beat(self) -> None:
+        while not self._stopping:
+            async with self._turn:
+                self._look()
+                await self._take_waiting()
+                if not self._by_hand and (self._owed or self._is_due()):
+                    self._cycle()
+            await self._pause()
+            self._check()
+        async with self._turn:
+            while len(self._inbox):
+                await self._take_waiting()
+            self.drain(self._clock.now())
+        await self.durable(self.portfolio.lsn)
+
+    def stop(self) -> None:
+        """Take no more alerts; `run` returns once all that waits is taken and durable."""
+        self._inbox.close("stopping", "the program is being stopped; send this alert again in a few seconds")
+        self._stopping = True
+        self._inbox.arrived.set()
+
+    def released(self) -> None:
+        """Let out what became durable; to be called on the event loop after each batch of the writer."""
+        durable = self._writer.durable
+        lsn, failure = durable[0], self._writer.failure
+        while self._untold and self._untold[0].lsn <= lsn:
+            self._told(self._untold.popleft())
+        while self._answers and self._answers[0][0].lsn <= lsn:
+            taken, answer = self._answers.popleft()
+            if not answer.done():
+                answer.set_result(taken)
+        self._books.release(durable)
+        ready = [one for at, one in self._waiters if at <= lsn]
+        self._waiters = [(at, one) for at, one in self._waiters if at > lsn]
+        for waiter in ready:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._moved.set()
+        if failure is not None:
+            self._fail(failure)
+
+    @property
+    def _by_hand(self) -> bool:
+        return isinstance(self._clock, StepClock)
+
+    def _hear(self, record: Record, seen_at: int) -> None:
+        self._books.hear(record, seen_at)
+        self._untold.append(Taken(self.portfolio.lsn, seen_at, record))
+
+    async def _take_waiting(self) -> None:
+        for _ in range(ALERTS_PER_BEAT):
+            await self._room()
+            waiting = self._inbox.take()
+            if waiting is None:
+                return
+            record = self._steps.take(waiting.told, at=self._clock.now())
+            if waiting.answer is not None:
+                self._answers.append((self._untold[-1], waiting.answer))
+            self._owed = self._owed or isinstance(record.input, AlertReceived | OperatorAsked)
+            if isinstance(record.input, OperatorAsked) and record.input.ask is Ask.RESUME:
+                self._clock.confirm()
+
+    async def _room(self) -> None:
+        """Wait while memory is as far ahead of the disk as it may be."""
+        self._check()
+        while self._writer.full:
+            self._moved.clear()
+            await self._moved.wait()
+            self._check()
+
+    def _cycle(self) -> None:
+        at = max(self._clock.now(), self.portfolio.now)
+        self._steps.cycle(at)
+        self.last_cycle_at, self._owed = at, False
+
+    def _is_due(self) -> bool:
+        at = self._next_at()
+        return at is not None and at <= self._clock.now()
+
+    def _next_at(self) -> int | None:
+        """The next instant of a cycle: what is owed by itself, or the next look at what is held or watched."""
+        instants = [at for at in (self._steps.due_at(), self._sweep_at()) if at is not None]
+        return min(instants, default=None)
+
+    def _sweep_at(self) -> int | None:
+        portfolio = self.portfolio
+        if not wants.anything(portfolio):
+            return None
+        now = max(self._clock.now(), portfolio.now)
+        session = portfolio.sessions.session_at_or_before(now)
+        if now > session.late_close:
+            return portfolio.sessions.next_open(now)
+        return max(self.last_cycle_at, session.open) + self._pace.interval_s * SECOND
+
+    async def _pause(self) -> None:
+        """Wait for an input, for the next instant, or for the next look around."""
+        if len(self._inbox) or self._stopping:
+            await asyncio.sleep(0)
+            return
+        at = None if self._by_hand else self._next_at()
+        wait_s = None if at is None else self._clock.wait_s(at)
+        # A fast clock owes more looks than the machine can give: between two of them others have their turn.
+        seconds = _LOOK_S if wait_s is None else min(max(wait_s, _SWEEP_S_MIN), _LOOK_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._inbox.arrived.wait(), seconds)
+
+    def _look(self) -> None:
+        """Note what nobody sends: a clock that jumped, a disk that filled up, calls that were refused."""
+        portfolio, now = self.portfolio, self._clock.now()
+        behind = now - portfolio.now
+        by = self._clock.jumped() or (behind if behind < -2 * SECOND else 0)
+        if bool(by) != self._jump_told:
+            self._jump_told = bool(by)
+            self._steps.take(ClockJumped(by), at=now)
+        low = self._writer.storage_low
+        if low != ("storage_low" in portfolio.halts):
+            self._steps.take(StorageTurned(low), at=now)
+        if low:
+            # A mark makes the journal try for its reserve again.
+            self._writer.mark(Mark.IDLE)
+        elif self.refusals is not None and monotonic() - self._drained_at >= _REFUSALS_S * SECOND:
+            self.drain(now)
+
+    def drain(self, now: int) -> None:
+        """Journal the calls that were refused since the last time."""
+        self._drained_at = monotonic()
+        refused = self.refusals.drain(now) if self.refusals is not None else None
+        if refused is not None:
+            self._steps.take(refused, at=now)
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if self._writer.failure is not None:
+            raise self._writer.failure
+
+    def _fail(self, failure: BaseException) -> None:
+        """Let nobody wait for what will not come."""
+        self._inbox.close("stopping", "the program is ending; send this alert again once it runs")
+        lost = failure if isinstance(failure, OracleFailure) else OracleFailure(f"the program is ending: {failure!r}")
+        waiting: list[asyncio.Future[Any]] = [one for _, one in self._waiters]
+        waiting += [one for _, one in self._answers]
+        while (left := self._inbox.take()) is not None:
+            waiting += [left.answer] if left.answer is not None else []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(lost)
+        self._waiters.clear()
+        self._answers.clear()
+        self._inbox.arrived.set()

@@ -1,0 +1,19 @@
+"""No market at all, served as a feed. Deliberately absent: everything else."""
+
+import numpy as np
+
+from oracle.market.port import Carry, RawQuotes
+from rules.wants import Plan
+from state.calendar import Calendar
+
+
+class NoMarket:
+    """A feed that knows nothing and says so: every symbol of a plan is missed."""
+
+    source = "none"
+    carry = Carry()
+
+    def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:  # noqa: ARG002 the port asks so
+        """No price and no quote, at any instant."""
+        none = np.zeros(0, np.int64)
+        return RawQuotes(self.source, (), (), (), none, none, none, none, none, none, missed=plan.symbols)
