@@ -18,7 +18,7 @@ from msgspec import inspect
 from oracle.clock import PaceSettings
 from oracle.config_values import found, reader, written
 from oracle.inbox import InboxSettings
-from oracle.listener.connections import ListenerSettings
+from oracle.listener.limits import ListenerSettings
 from oracle.log import LogSettings
 from rules.alert_fields import timeframe_name, timeframe_seconds
 from rules.fills import FillModel

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from datetime import date
 from typing import Any, NamedTuple, Protocol
 
 from oracle.books import Books
@@ -82,6 +83,8 @@ class Heart:
         # After a restart, what was due or in flight is asked about at once.
         self._owed = bool(due.signals(loop.portfolio) or outstanding(loop.portfolio.working_orders()))
         self._stopping = False
+        self._day: date | None = None
+        self._bytes_before = 0
         self._jump_told = False
         self._drained_at = monotonic()
 
@@ -99,6 +102,11 @@ class Heart:
     def stopping(self) -> bool:
         """Whether no more alerts are taken."""
         return self._stopping
+
+    @property
+    def bytes_today(self) -> int:
+        """Bytes the journal gained on the current New York date, in this process."""
+        return self._writer.bytes_written - self._bytes_before
 
     @property
     def waiting(self) -> int:
@@ -217,6 +225,8 @@ class Heart:
         return isinstance(self._clock, StepClock)
 
     def _hear(self, record: Record, seen_at: int) -> None:
+        if self.portfolio.day != self._day:
+            self._day, self._bytes_before = self.portfolio.day, self._writer.bytes_written
         self._books.hear(record, seen_at)
         self._untold.append(Taken(self.portfolio.lsn, seen_at, record))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from oracle import queries
 from oracle.beginning import Job, Setting
-from oracle.clock import SECOND, FasterClock, StepClock, monotonic
+from oracle.clock import SECOND, FasterClock, StepClock
 from oracle.heart import STORAGE_LOW, Heart
 from oracle.version import code_version
 from state import standing
@@ -17,7 +17,6 @@ from state.reason import words
 from state.writer import Writer
 
 MODE = "paper"
-_DAY_S = 86_400
 
 _NO_MARKET = (
     "no market is configured: every signal is refused market_data_unavailable; "
@@ -34,7 +33,6 @@ class Status:
 
     def __init__(self, job: Job, where: Setting, heart: Heart, writer: Writer) -> None:
         self._job, self._where, self._heart, self._writer = job, where, heart, writer
-        self._begun = (monotonic(), writer.bytes_written)
         self._port = 0
         self._has_secret = False
 
@@ -75,8 +73,6 @@ class Status:
     def _live(self) -> dict[str, Any]:
         clock, writer, heart = self._where.clock, self._writer, self._heart
         now = clock.now()
-        begun, bytes_begun = self._begun
-        elapsed_s = max(1, (monotonic() - begun) // SECOND)
         return {
             "mode": MODE,
             "clock": "by hand" if isinstance(clock, StepClock) else "faster" if isinstance(clock, FasterClock) else "wall",
@@ -85,7 +81,7 @@ class Status:
             "last_tick_at": heart.last_cycle_at or None,
             "tick_age_s": (now - heart.last_cycle_at) // SECOND if heart.last_cycle_at else None,
             "journal_lag_records": writer.last_lsn - writer.durable_lsn,
-            "journal_bytes_per_day": (writer.bytes_written - bytes_begun) * _DAY_S // elapsed_s,
+            "journal_bytes_today": heart.bytes_today,
             "storage": "low" if writer.storage_low else "ok",
             "inbox": heart.waiting,
             "blockers": [{"name": name, "words": said} for name, said in self._blockers()],

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from oracle import config
 from oracle.books import Books
-from oracle.clock import Clock, PaceSettings, StepClock
+from oracle.clock import Clock, StepClock
 from oracle.heart import Heart, World
 from oracle.ids import run_id
 from oracle.inbox import Inbox, InboxSettings, Taken
@@ -76,7 +76,7 @@ async def beating(
     writer = Writer(journal, released=released, bounds=around.bounds)
     loop = Loop(Portfolio(), writer, settings_of=config.decode)
     books, inbox = Books(store, loop.portfolio), Inbox(around.inbox)
-    world = World(clock, feed or NoMarket(), inbox, books, PaceSettings())
+    world = World(clock, feed or NoMarket(), inbox, books, around.settings.pace)
     heart = Heart(loop, writer, world, told.append)
     kind = MarketChosen(MarketKind.NONE if feed is None else MarketKind.TAPE)
     heart.begin((config.adopted(around.settings), CALENDAR, kind), at=clock.now())

@@ -44,6 +44,7 @@ async def test_a_call_that_stalls_is_cut(sent: bytes) -> None:
     assert door.alerts == []
 
 
+@pytest.mark.config_effect("listener.read_s_max")
 @pytest.mark.parametrize("start", [b"POST /webhook HTTP/1.1\r\nX: ", HEAD + b"Content-Length: 90000\r\n\r\n"])
 async def test_trickling_bytes_gain_no_time(start: bytes) -> None:
     """However regularly a byte arrives, the request has no more than its time."""
@@ -72,6 +73,7 @@ async def test_a_broken_chunk_in_the_middle_ends_the_connection() -> None:
         writer.close()
 
 
+@pytest.mark.config_effect("listener.idle_s_max")
 async def test_an_idle_connection_is_closed_and_not_counted() -> None:
     """After an answer the next request has some time to begin; then the connection ends."""
     async with listening(StageDoor(), settings=QUICK) as front:
@@ -166,6 +168,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 
 
 @pytest.mark.produces("inbox_full")
+@pytest.mark.config_effect("listener.connections_max")
 async def test_more_connections_than_may_be_are_closed_at_once() -> None:
     """Those that are open stay; the one too many is counted, and there is room again after one ended."""
     async with listening(StageDoor(), settings=replace(PATIENT, connections_max=2)) as front:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from oracle import queries
-from oracle.clock import SECOND, FasterClock, WallClock
+from oracle import config, queries
+from oracle.clock import SECOND, FasterClock, PaceSettings, WallClock
 from oracle.inbox import Busy, InboxSettings
 from oracle.market.tape import Tape
 from state.disk import Disk
@@ -75,6 +75,13 @@ class Full(Disk):
         super().allocate(descriptor, size_bytes)
 
 
+async def flood(run: Beating) -> None:
+    """Large alerts one after the other, more than a small journal holds."""
+    body = "x" * 30_000
+    for number in range(12):
+        await run.heart.alert(AlertReceived(f'{{"n": {number}, "x": "{body}"}}', "webhook"))
+
+
 async def until(holds: object, *, tries: int = 400) -> None:
     """Let the heart beat until something holds; fails when it never does."""
     for _ in range(tries):
@@ -118,7 +125,8 @@ async def test_nothing_is_told_before_it_is_durable(tmp_path: Path) -> None:
 async def test_a_failed_sync_ends_everything_and_acknowledges_nothing(tmp_path: Path) -> None:
     """Who waits hears of it, the heart ends with the disk's failure, and nothing more is taken."""
     disk = Failing()
-    with pytest.raises(DiskFailed):
+
+    async def lose_an_alert() -> None:
         async with beating(tmp_path, around=Around(disk=disk)) as run:
             await run.heart.settled()
             disk.broken = True
@@ -128,6 +136,9 @@ async def test_a_failed_sync_ends_everything_and_acknowledges_nothing(tmp_path: 
                 await run.heart.alert(alert(2))
             assert run.told[-1].record.facts == ()
 
+    with pytest.raises(DiskFailed):
+        await lose_an_alert()
+
 
 @pytest.mark.produces("storage_low")
 async def test_a_disk_that_fills_up_refuses_before_numbering_and_recovers(tmp_path: Path) -> None:
@@ -136,18 +147,14 @@ async def test_a_disk_that_fills_up_refuses_before_numbering_and_recovers(tmp_pa
     small = Limits(segment_bytes=256 * 1024, spare_retry_commits=1)
     async with beating(tmp_path, FasterClock(OPEN, 1.0), around=Around(disk=disk, limits=small)) as run:
         disk.full = True
-        body = "x" * 30_000
-        for number in range(12):
-            try:
-                await run.heart.alert(AlertReceived(f'{{"n": {number}, "x": "{body}"}}', "webhook"))
-            except Busy as busy:
-                assert busy.code == "storage_low"
-                break
-        else:
-            pytest.fail("the disk never ran low")
+        with pytest.raises(Busy) as refused:
+            await flood(run)
+        assert refused.value.code == "storage_low"
         before = run.portfolio.lsn
         await until(lambda: "storage_low" in run.portfolio.halts)
-        assert [one.record.input for one in run.told if isinstance(one.record.input, StorageTurned)] == [StorageTurned(True)]
+        assert [one.record.input for one in run.told if isinstance(one.record.input, StorageTurned)] == [
+            StorageTurned(True)
+        ]
         assert run.portfolio.lsn == before + 1
         assert (await run.heart.ask(OperatorAsked("", "look", Ask.HALT))).record.facts
         disk.full = False
@@ -270,3 +277,18 @@ async def test_an_idle_heart_makes_no_records(tmp_path: Path) -> None:
     async with beating(tmp_path, FasterClock(OPEN, 600.0)) as run:
         await asyncio.sleep(0.1)
         assert not [one for one in run.told if isinstance(one.record.input, TickReached)]
+
+
+@pytest.mark.config_effect("pace.interval_s")
+async def test_the_market_is_looked_at_at_the_interval(tmp_path: Path) -> None:
+    """While a symbol is watched in a session, a minute lies between two looks where a minute is configured."""
+    settings = config.Config(pace=PaceSettings(interval_s=60))
+    async with beating(tmp_path, FasterClock(OPEN, 2_000.0), around=Around(settings=settings)) as run:
+        await run.heart.alert(LONG)
+
+        def looks() -> list[int]:
+            return [one.seen_at for one in run.told if isinstance(one.record.input, TickReached)]
+
+        await until(lambda: len(looks()) >= 4)
+        gaps = [after - before for before, after in zip(looks(), looks()[1:], strict=False)]
+        assert min(gaps) >= 60 * SECOND

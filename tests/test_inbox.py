@@ -24,6 +24,7 @@ async def test_alerts_are_taken_by_arrival() -> None:
     assert not inbox.arrived.is_set()
 
 
+@pytest.mark.config_effect("inbox.alerts_max", "inbox.reserved_max")
 @pytest.mark.produces("inbox_full")
 async def test_a_flood_of_alerts_leaves_the_operator_his_room() -> None:
     """The third of two places is refused with a code; the operator still gets in, and is taken first."""

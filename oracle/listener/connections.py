@@ -13,7 +13,6 @@ from oracle.listener.limits import ListenerSettings
 from oracle.listener.refusals import Refusals
 from oracle.listener.replies import Refused, refusal
 
-
 # No line per call, because a path may hold a token; a body is never unpacked; what is left of a body after its answer is
 # read for so many seconds, so that the answer is not lost.
 _OPTIONS: dict[str, Any] = {"access_log": None, "auto_decompress": False, "lingering_time": 1.0}
