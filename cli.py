@@ -40,7 +40,7 @@ def init(data: Path, port: int, url: str | None) -> Any:
 @given.port_option
 @click.option("--host", help="Address to listen on; without it, that of the configuration.")
 @click.option("--config", type=given.PATH, help="Configuration file; without it, config.toml of the data directory.")
-@click.option("--simulate", type=float, metavar="SPEED", help="Trade invented prices, in a time so many times as fast.")
+@click.option("--simulate", type=given.SPEED, metavar="SPEED", help="Trade invented prices, so many times as fast.")
 @click.option("--start", callback=instant, metavar="ISO", help="Where the time of --simulate begins; the next open.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="What the prices of --simulate follow from.")
 @click.option("--tape", type=given.PATH, help="Directory of a recorded market; needs --step.")
@@ -65,7 +65,7 @@ def clock(data: Path, to: int) -> Any:
     from oracle import ask, narrate
 
     moved = ask.demanded(data).move(to)
-    return moved, [f"{narrate.clock(moved['now'])} New York, record {moved['lsn']}"]
+    return moved, [f"{narrate.clock(to)} New York, record {moved['lsn']}"]
 
 
 @main.command()
@@ -257,11 +257,13 @@ def backtest(story: bool, as_json: bool, **files: Any) -> None:
 
 @main.command()
 @click.option("--out", type=given.PATH, help="Keep the run in this new data directory.")
-def demo(out: Path | None) -> None:
-    """Trade the bundled days, tell the story as it happens, and verify the run's own journal."""
+@click.option("--speed", type=float, metavar="N", help="Play the session so many times as fast; 400 takes 40 seconds.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="What its prices follow from; 7.")
+def demo(out: Path | None, **how: Any) -> None:
+    """Run the daemon for a simulated session, post alerts to it, tell what happens, and verify the journal."""
     from oracle import demonstration
 
-    demonstration.run(out)
+    demonstration.run(out, **{name: told for name, told in how.items() if told is not None})
 
 
 @main.command()

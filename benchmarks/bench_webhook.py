@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from aiohttp import web
 
 from oracle.keys import Keys
-from oracle.listener import Listener, ListenerSettings
+from oracle.listener.limits import ListenerSettings
+from oracle.listener.listening import Listener
 from tests.calling import TOKEN, DurableDoor
 
 CONNECTIONS = (1, 16, 64)

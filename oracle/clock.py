@@ -12,6 +12,7 @@ from state.errors import BadUsage
 from state.money import Count
 
 SECOND = 1_000_000_000
+_LATE_S_MAX = 0.25
 JUMP_NS_MIN = 2 * SECOND
 """Wall clock and monotonic clock that come apart by more than this disagree."""
 
@@ -38,6 +39,10 @@ class Clock(Protocol):
         """Seconds of waiting until the clock shows an instant, 0 when it is past; None when waiting does not help."""
         ...
 
+    def bound(self, instant: int | None) -> None:
+        """Do not go past an instant at which something is owed until it was done; None is no bound."""
+        ...
+
     def jumped(self) -> int:
         """By how many ns this clock and the machine's monotonic clock have come apart; 0 while they agree."""
         ...
@@ -61,6 +66,9 @@ class WallClock:
     def wait_s(self, instant: int) -> float:
         """Seconds until an instant."""
         return max(0, instant - self.now()) / SECOND
+
+    def bound(self, instant: int | None) -> None:
+        """The machine's time waits for nobody."""
 
     def jumped(self) -> int:
         """The sum of all steps of the clock that are not made good; to be asked about every second.
@@ -92,14 +100,23 @@ class FasterClock:
             raise BadUsage(f"a speed of {speed:g} cannot be run: give more than 0 and at most 100,000")
         self._start, self._speed = start, speed
         self._begun = time.monotonic_ns()
+        self._bound: int | None = None
 
     def now(self) -> int:
-        """The start and the time since, stretched."""
-        return self._start + int((time.monotonic_ns() - self._begun) * self._speed)
+        """The start and the time since, stretched, up to the bound."""
+        now = self._stretched()
+        return now if self._bound is None else min(now, self._bound)
 
     def wait_s(self, instant: int) -> float:
         """Seconds of real waiting until an instant."""
-        return max(0, instant - self.now()) / SECOND / self._speed
+        return max(0, instant - self._stretched()) / SECOND / self._speed
+
+    def bound(self, instant: int | None) -> None:
+        """Let no time pass before what is owed at an instant is done; a machine too slow for its speed falls behind."""
+        late = 0 if self._bound is None else self._stretched() - self._bound
+        if late > _LATE_S_MAX * SECOND * self._speed:
+            self._start -= int(late)
+        self._bound = instant
 
     def jumped(self) -> int:
         """Never: it runs on the monotonic clock."""
@@ -107,6 +124,9 @@ class FasterClock:
 
     def confirm(self) -> None:
         """There is nothing to confirm."""
+
+    def _stretched(self) -> int:
+        return self._start + int((time.monotonic_ns() - self._begun) * self._speed)
 
 
 class StepClock:
@@ -126,6 +146,9 @@ class StepClock:
     def wait_s(self, instant: int) -> float | None:
         """No waiting moves it."""
         return 0.0 if instant <= self._now else None
+
+    def bound(self, instant: int | None) -> None:
+        """It stands anyhow."""
 
     def jumped(self) -> int:
         """Never by itself."""

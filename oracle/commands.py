@@ -17,6 +17,7 @@ from oracle.instants import parse
 from state.errors import BadUsage, OracleFailure
 
 COUNT = click.IntRange(1, 2**62)
+SPEED = click.FloatRange(0, 100_000, min_open=True)
 PATH = click.Path(path_type=Path)
 
 

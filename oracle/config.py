@@ -20,6 +20,7 @@ from oracle.config_values import found, reader, written
 from oracle.inbox import InboxSettings
 from oracle.listener.limits import ListenerSettings
 from oracle.log import LogSettings
+from oracle.meanings import MEANINGS
 from rules.alert_fields import timeframe_name, timeframe_seconds
 from rules.fills import FillModel
 from rules.profiles import Profile
@@ -79,73 +80,6 @@ class Row(msgspec.Struct, frozen=True):
 
 TABLES = ("account", *Settings.__struct_fields__, "pace", "listener", "inbox", "log", "journal")
 """The tables of the file, in the order in which they are shown."""
-
-MEANINGS: dict[str, str] = {
-    "account.cash_start_usd": "Dollars each ledger starts with; counts only when a journal begins.",
-    "intake.profile": "Profile of an alert that names none: short_dated or swing.",
-    "intake.duplicate_window_s": "Seconds in which a like alert is a repeat, at most half its timeframe.",
-    "intake.duplicate_windows_s": 'The same for single timeframes, in full, for instance { "5m" = 120 }.',
-    "intake.exit_alerts": "What an alert to leave does: ignore, or close what its source holds in the symbol.",
-    "session.closed_market_mode": "Signals outside regular hours: queue to the open, decision_only, or reject.",
-    "session.allow_premarket": "Queue signals of the premarket to the open, whatever closed_market_mode says.",
-    "session.allow_afterhours": "Queue signals after the close to the next open, whatever closed_market_mode says.",
-    "session.close_grace_s": "Seconds after the bell in which a bar-close alert of the session is still judged.",
-    "session.retry_delay_s": "Seconds until a signal refused for a passing reason is judged once more.",
-    "gates.signal_age_s_max": "Oldest alert that is acted on, in seconds.",
-    "gates.queued_age_s_max": "Oldest alert that is acted on after it waited for the open, in seconds.",
-    "gates.queued_drift_pct_max": "Most the underlying may have moved while an alert waited for the open, in percent.",
-    "gates.spot_age_s_max": "Oldest price of the underlying to decide on, in seconds.",
-    "gates.quote_age_s_max": "Oldest option quote to enter or exit on, in seconds.",
-    "gates.open_positions_max": "Most positions open at once, entries in flight included.",
-    "gates.positions_per_symbol_max": "Most positions open at once in one symbol, entries in flight included.",
-    "gates.exposure_usd_max": "Most dollars of premium at risk at once.",
-    "gates.exposure_pct_max": "Most premium at risk at once, in percent of equity.",
-    "gates.daily_loss_usd_max": "Loss of a New York day, realized and not, from which nothing is opened, in dollars.",
-    "gates.daily_entries_max": "Most entries filled in a New York day; 0 is no limit.",
-    "gates.no_entry_before_close_s": "Seconds before the regular close in which nothing is opened.",
-    "strikes.snap_pct_max": "Farthest listed strike from the wanted one, in percent of the underlying.",
-    "strikes.snap_unlisted": "Move a named contract that is not listed to the nearest strike, instead of refusing it.",
-    "sizing.mode": "Where the quantity comes from: fixed or percent_equity.",
-    "sizing.base_contracts": "Contracts per entry in mode fixed.",
-    "sizing.equity_pct": "Percent of equity per entry in mode percent_equity.",
-    "sizing.contracts_max": "Most contracts per entry, in either mode.",
-    "orders.limit_offset_usd": "Dollars per share that an entry may pay above the ask.",
-    "orders.entry_timeout_s": "Seconds after which an unfilled entry is cancelled.",
-    "orders.drift_pct_max": "Most the option may move before an unfilled entry is cancelled, in percent.",
-    "orders.add_to_position": "Add to a contract already held, instead of refusing the signal.",
-    "orders.exit_alert_after_s": "Seconds without a fill after which an exit order alerts, again and again.",
-    "ticks.penny_roots": "Option roots that quote in 0.01 below 3.00 and 0.05 above; SPY, QQQ and IWM always in 0.01.",
-    "fills.model": "How far from the mid the paper broker fills: mid, adverse_pct or spread_fraction.",
-    "fills.adverse_pct": "Percent of the mid lost in model adverse_pct, and at least half the spread.",
-    "fills.spread_fraction_pct": "Percent of the spread lost from the mid in model spread_fraction; 50 fills at the quote.",
-    "fills.latency_s": "Seconds a quote must be younger than the decision to fill it.",
-    "fills.respect_size": "Fill no more than the displayed size at once.",
-    "fills.round_to_tick": "Round fills to the tick of the class, against the trader.",
-    "fills.commission_per_contract_usd": "Dollars of commission per contract and side.",
-    "fills.quote_age_s_max": "Oldest quote to fill on, in seconds.",
-    "wants.strikes_each_side": "Listed strikes observed on each side of the underlying, per expiry.",
-    "profiles.entry_dte_min": "Fewest days to expiry of a contract bought.",
-    "profiles.entry_dte_max": "Most days to expiry of a contract bought.",
-    "profiles.profit_target_pct": "Profit that ends a position, in percent of its fill price.",
-    "profiles.stop_loss_pct": "Loss that ends a position, in percent of its fill price.",
-    "profiles.exit_dte_min": "Days to expiry at which a position ends.",
-    "profiles.hold_hours_max": "Hours after which a position ends; 0 is no limit.",
-    "pace.interval_s": "Seconds between two looks at the market in a session, while something is held or watched.",
-    "listener.host": "Address to listen on; without a secret only one of this machine's own.",
-    "listener.port": "Port to listen on, unless `oracle run --port` says otherwise.",
-    "listener.read_s_max": "Seconds in which a call must have arrived whole.",
-    "listener.idle_s_max": "Seconds after which a connection without a call is closed.",
-    "listener.connections_max": "Most connections open at once; more are closed at once.",
-    "inbox.alerts_max": "Most alerts that wait to be taken; beyond them senders are told to try again.",
-    "inbox.reserved_max": "Most asks of the operator, and other inputs of ours, that wait beside them.",
-    "log.format": "Lines of the log on standard error: text for people, json for machines.",
-    "log.level": "The least grave line of the log that is written: debug, info, warning or error.",
-    "journal.segment_bytes": "Bytes of one journal file; one more is kept in reserve.",
-    "journal.batch_bytes_max": "Most bytes made durable with one write.",
-    "journal.spare_retry_commits": "Commits between two tries to make the reserve when the disk was full.",
-}
-"""What every key does, in one line; the keys of a profile stand once for all profiles."""
-
 
 # -- the contradictions ---------------------------------------------------------------------------------------------
 

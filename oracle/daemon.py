@@ -21,7 +21,7 @@ from oracle.directory import DataDirectory
 from oracle.heart import Heart, World
 from oracle.ids import run_id
 from oracle.inbox import Inbox, Taken
-from oracle.listener import Listener
+from oracle.listener.listening import Listener
 from oracle.local import Local
 from oracle.log import Log
 from oracle.loop import Loop

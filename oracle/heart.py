@@ -43,7 +43,6 @@ ALERTS_PER_BEAT = 256
 STORAGE_LOW = "the disk is almost full; free space, and send this alert again"
 _LOOK_S = 1.0
 _REFUSALS_S = 60
-_SWEEP_S_MIN = 0.02
 
 
 class World(NamedTuple):
@@ -73,7 +72,7 @@ class Heart:
     def __init__(self, loop: Loop, writer: Writer, world: World, told: Callable[[Taken], None]) -> None:
         self._core, self._writer, self._told = loop, writer, told
         self._clock, self._inbox, self._books, self._pace = world.clock, world.inbox, world.books, world.pace
-        feed = world.feed
+        self._feed = feed = world.feed
         self._steps = Walk(loop, feed, self._hear) if isinstance(feed, Tape) else Steps(loop, feed, self._hear)
         self._untold: deque[Taken] = deque()
         self._answers: deque[tuple[Taken, asyncio.Future[Taken]]] = deque()
@@ -183,9 +182,12 @@ class Heart:
         while not self._stopping:
             async with self._turn:
                 self._look()
-                await self._take_waiting()
-                if not self._by_hand and (self._owed or self._is_due()):
+                if not self._by_hand and self._is_due():
                     self._cycle()
+                await self._take_waiting()
+                if not self._by_hand and self._owed:
+                    self._cycle()
+                self._clock.bound(None if self._by_hand else self._next_at())
             await self._pause()
             self._check()
         async with self._turn:
@@ -273,7 +275,8 @@ class Heart:
         session = portfolio.sessions.session_at_or_before(now)
         if now > session.late_close:
             return portfolio.sessions.next_open(now)
-        return max(self.last_cycle_at, session.open) + self._pace.interval_s * SECOND
+        # Between two instants of the market a look would see nothing new.
+        return self._feed.next_instant(max(self.last_cycle_at, session.open) + self._pace.interval_s * SECOND - 1)
 
     async def _pause(self) -> None:
         """Wait for an input, for the next instant, or for the next look around."""
@@ -282,8 +285,10 @@ class Heart:
             return
         at = None if self._by_hand else self._next_at()
         wait_s = None if at is None else self._clock.wait_s(at)
-        # A fast clock owes more looks than the machine can give: between two of them others have their turn.
-        seconds = _LOOK_S if wait_s is None else min(max(wait_s, _SWEEP_S_MIN), _LOOK_S)
+        seconds = _LOOK_S if wait_s is None else min(wait_s, _LOOK_S)
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._inbox.arrived.wait(), seconds)
 

@@ -22,7 +22,7 @@ _NO_MARKET = (
     "no market is configured: every signal is refused market_data_unavailable; "
     "start with --simulate SPEED for an invented one"
 )
-_NO_SECRET = "no secret is set: the webhook listens to this machine only; `oracle init` makes a token"
+_LOOPBACK_ONLY = "no secret is set: the webhook listens to this machine only; `oracle init` makes a token"
 _BY_HAND = "the clock stands until it is moved: oracle clock --to ISO"
 
 
@@ -100,7 +100,7 @@ class Status:
         if self._writer.storage_low and "storage_low" not in portfolio.halts:
             yield "storage_low", STORAGE_LOW
         if not self._has_secret:
-            yield "no_secret", _NO_SECRET
+            yield "no_secret", _LOOPBACK_ONLY
         if isinstance(self._where.clock, StepClock):
             yield "clock_by_hand", _BY_HAND
         yield from self._stale()

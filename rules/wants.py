@@ -5,14 +5,20 @@ from datetime import date, timedelta
 
 import msgspec
 
+from state.calendar import SECOND
 from state.money import Count
 from state.portfolio import Portfolio
 
 
 class WantSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`strikes_each_side`: how many listed strikes on each side of the underlying are observed per expiry."""
+    """`strikes_each_side`: how many listed strikes on each side of the underlying are observed per expiry.
+
+    Chains are observed once per `chain_interval_s`, and whenever a signal of their symbol is due; what is held, worked for
+    or named, at every look.
+    """
 
     strikes_each_side: Count = 5
+    chain_interval_s: Count = 60
 
 
 class ChainSlice(msgspec.Struct, frozen=True):
@@ -52,12 +58,15 @@ def anything(portfolio: Portfolio) -> bool:
 def plan(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, tuple[int, int]], *, now: int) -> Plan:
     """The plan for a cycle at `now`. `dte_of` gives (least, most) days to expiry that each profile may buy."""
     calendar = portfolio.sessions
+    whole, due = _new_interval(portfolio, settings, now), _due(portfolio, now)
     symbols: dict[str, None] = {}
     slices: dict[tuple[str, str], ChainSlice] = {}
     for (symbol, profile), until in portfolio.watches.items():
         if until < now:
             continue
         symbols[symbol] = None
+        if not (whole or symbol in due):
+            continue
         least, most = dte_of[profile]
         today = calendar.day_of(now)
         first, last = today + timedelta(days=least), today + timedelta(days=most)
@@ -71,6 +80,18 @@ def plan(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, tuple[i
         symbols[order.contract.underlying] = None
     settlements = tuple(dict.fromkeys(_settlements(portfolio, now)))
     return Plan(tuple(symbols), tuple(slices.values()), tuple(contracts), settlements)
+
+
+def _new_interval(portfolio: Portfolio, settings: WantSettings, now: int) -> bool:
+    """Whether this is the first look since an interval of chains began."""
+    interval = settings.chain_interval_s * SECOND
+    return interval == 0 or now // interval > portfolio.ticked_at // interval
+
+
+def _due(portfolio: Portfolio, now: int) -> set[str]:
+    """The symbols of signals that are judged in a cycle at `now`: they are judged on what can be known then."""
+    waiting = (portfolio.signals[one] for one in portfolio.undecided)
+    return {one.entry.symbol for one in waiting if one.next_at is None or one.next_at <= now}
 
 
 def _settlements(portfolio: Portfolio, now: int) -> Iterator[SettlementWanted]:

@@ -44,6 +44,7 @@ class PortfolioState(msgspec.Struct, frozen=True, array_like=True):
     watches: tuple[tuple[tuple[str, str], int], ...]
     watched_contracts: tuple[tuple[str, int], ...]
     alerts: tuple[tuple[tuple[str, str], int], ...]
+    ticked_at: int
     chosen: MarketChosen | None
     halts: tuple[Halt, ...]
     flags: tuple[tuple[str, bool], ...]
@@ -80,6 +81,7 @@ def encode(portfolio: Portfolio) -> bytes:
             watches=tuple(p.watches.items()),
             watched_contracts=tuple(p.watched_contracts.items()),
             alerts=tuple(p.alerts.items()),
+            ticked_at=p.ticked_at,
             chosen=p.chosen,
             halts=tuple(p.halts.values()),
             flags=tuple(p.flags.items()),
@@ -110,7 +112,7 @@ def decode(body: bytes) -> Portfolio:
     portfolio.watches = dict(state.watches)
     portfolio.watched_contracts = dict(state.watched_contracts)
     portfolio.alerts = dict(state.alerts)
-    portfolio.chosen = state.chosen
+    portfolio.ticked_at, portfolio.chosen = state.ticked_at, state.chosen
     portfolio.halts = {one.code: one for one in state.halts}
     portfolio.flags = dict(state.flags)
     portfolio.ledgers = dict(state.ledgers)

@@ -50,6 +50,7 @@ class Portfolio:
         self.watches: dict[tuple[str, str], int] = {}
         self.watched_contracts: dict[str, int] = {}
         self.alerts: dict[tuple[str, str], int] = {}
+        self.ticked_at = 0
         self.chosen: MarketChosen | None = None
         self.halts: dict[str, Halt] = {}
         self.flags: dict[str, bool] = {}
@@ -78,7 +79,10 @@ class Portfolio:
                 self._fund(told.cash_start)
             case MarketChosen():
                 self.chosen = told
+            case TickReached(seen=None):
+                self.ticked_at = seen_at
             case TickReached(seen=seen) if seen is not None:
+                self.ticked_at = seen_at
                 if seen.newest_at > seen_at:
                     raise LawBroken(f"record {lsn} carries a market value from after it was seen")
                 self.market.take_in(seen)

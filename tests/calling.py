@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from oracle.inbox import Inbox, InboxSettings, Taken
 from oracle.keys import Keys
-from oracle.listener import Listener, ListenerSettings
+from oracle.listener.limits import ListenerSettings
+from oracle.listener.listening import Listener
 from oracle.loop import Loop
 from rules.settings import Settings
 from state.disk import Disk

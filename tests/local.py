@@ -1,19 +1,27 @@
-"""Real servers for tests of clients: the local API on the socket of a data directory, and a webhook on a port."""
+"""Real servers for tests of clients: the local API on the socket of a data directory, and a webhook on a port.
+
+The run they answer from is the backtest of the bundled days.
+"""
 
 import asyncio
+import atexit
 import json
+import shutil
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from oracle import explain, queries
+from oracle import backtest, explain, queries
 from oracle.ask import socket_path
 from state.errors import OracleFailure
+from tests.conftest import ROOT
 
 Answers = dict[str, Callable[[dict[str, Any]], Any]]
 """What is answered to a POST, by its path."""
@@ -27,6 +35,17 @@ class Heard(NamedTuple):
     path: str
     headers: dict[str, str]
     body: bytes
+
+
+@cache
+def bundled() -> Path:
+    """The data directory of the bundled days' backtest; whoever would change it copies it first."""
+    kept = mkdtemp(prefix="oracle-bundled-")
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
+    fixture = ROOT / "fixtures/demo"
+    job = backtest.Job(fixture / "tape", fixture / "alerts.jsonl", Path(kept) / "run")
+    asyncio.run(backtest.run(job))
+    return job.out
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Whole runs for tests that ask as a user does: the bundled demo once per process, and small days written as text."""
+"""Whole runs for tests that ask as a user does: the bundled tape once per process, and small days written as text."""
 
 import asyncio
 import atexit
@@ -31,11 +31,13 @@ def oracle(*words: str | Path, cwd: Path | None = None, text: bool = True) -> An
 
 @cache
 def demo() -> tuple[str, Path]:
-    """(what `oracle demo` prints, the data directory it kept); whoever would change the directory copies it first."""
+    """(the story of a backtest of the bundled tape, its data directory); whoever would change that copies it first."""
     kept = mkdtemp(prefix="oracle-demo-")
     atexit.register(shutil.rmtree, kept, ignore_errors=True)
     data = Path(kept) / "run"
-    done = oracle("demo", "--out", data)
+    bundled = ROOT / "fixtures/demo"
+    files = ("--tape", bundled / "tape", "--alerts", bundled / "alerts.jsonl")
+    done = oracle("backtest", *files, "--out", data, "--story")
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout, data
 

@@ -24,6 +24,7 @@ def test_no_market_answers_nothing_and_misses_every_symbol() -> None:
         raw = NoMarket().observe(PLAN, new_york(DAY, clock), calendar=CALENDAR)
         assert (raw.source, raw.missed) == ("none", ("SPY", "QQQ"))
         assert (raw.spots, raw.settlements, raw.contracts) == ((), (), ())
+        assert NoMarket().next_instant(new_york(DAY, clock)) is None
         columns = (raw.at, raw.bid, raw.ask, raw.bid_size, raw.ask_size, raw.flags)
         assert {(column.dtype.name, column.shape) for column in columns} == {("int64", (0,))}
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from state import applying_positions
 from state.applying import apply
 from state.errors import LawBroken
 from state.facts import PositionReopened
@@ -29,3 +30,12 @@ def test_an_unknown_position_breaks_a_law() -> None:
     with pytest.raises(LawBroken, match="no position pos-000042"):
         apply(stage.portfolio, PositionReopened("pos-000042", "exit_order_ended"))
     assert stage.digest() == before
+
+
+def test_the_position_of_an_id_is_found_or_breaks_a_law() -> None:
+    """What was opened is found by its id; nothing else is."""
+    stage = Stage(DAY, TRACE)
+    stage.buy("10:00:00")
+    assert applying_positions.position_of(stage.portfolio, "pos-000001").id == "pos-000001"
+    with pytest.raises(LawBroken, match="no position"):
+        applying_positions.position_of(stage.portfolio, "pos-000002")

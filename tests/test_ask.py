@@ -14,8 +14,7 @@ from oracle.explain import explain
 from oracle.queries import rows, status
 from state import errors
 from state.errors import BadUsage, OracleFailure
-from tests.local import serving
-from tests.runs import demo
+from tests.local import bundled, serving
 
 FAILURES = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, OracleFailure)]
 
@@ -23,7 +22,7 @@ FAILURES = [one for one in vars(errors).values() if isinstance(one, type) and is
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A run's directory in which a socket may be made."""
-    return Path(shutil.copytree(demo()[1], tmp_path / "run"))
+    return Path(shutil.copytree(bundled(), tmp_path / "run"))
 
 
 def descriptors() -> int:
@@ -112,7 +111,7 @@ def test_without_a_process_nobody_is_reached(tmp_path: Path) -> None:
 
 def test_a_long_path_is_reached_too(tmp_path: Path) -> None:
     """A data directory may lie deeper than a socket's path may be long."""
-    data = Path(shutil.copytree(demo()[1], tmp_path / ("a" * 60) / ("b" * 60)))
+    data = Path(shutil.copytree(bundled(), tmp_path / ("a" * 60) / ("b" * 60)))
     before = descriptors()
     with serving(data):
         assert demanded(data).status() == status(data)

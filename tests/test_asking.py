@@ -9,8 +9,8 @@ import pytest
 from oracle.ask import Asker
 from oracle.asking import Closing, asked, flag, requeued, switched, turned
 from state.errors import BadUsage, OracleFailure
-from tests.local import Answers, serving
-from tests.runs import CALL, demo, trade
+from tests.local import Answers, bundled, serving
+from tests.runs import CALL, trade
 
 OPEN = f"10:30:00 SPY 595.42\n10:30:00 {CALL} 3.43 3.47\n10:30:05 {CALL} 3.44 3.48"
 LONG = '10:30:00 {"symbol": "SPY", "direction": "long", "timeframe": "5m"}'
@@ -20,7 +20,7 @@ NEXT_OPEN = 1_771_338_600_000_000_000
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A run's directory in which a socket may be made."""
-    return Path(shutil.copytree(demo()[1], tmp_path / "run"))
+    return Path(shutil.copytree(bundled(), tmp_path / "run"))
 
 
 def answering(*facts: dict[str, Any]) -> Answers:

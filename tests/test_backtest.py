@@ -141,7 +141,7 @@ def test_progress_goes_forward_to_the_end_and_a_little_beyond(tmp_path: Path) ->
 def test_a_tape_without_alerts_observes_nothing(tmp_path: Path) -> None:
     """Nothing is wanted, so no cycle is owed."""
     found = asyncio.run(backtest.run(job(tmp_path, alerts=())))
-    assert (found["records"], found["facts"], found["market"]) == (2, 0, "none")
+    assert (found["records"], found["facts"], found["market"]) == (3, 0, "none")
 
 
 def test_an_alert_before_the_open_waits_for_it(tmp_path: Path) -> None:

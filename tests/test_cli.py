@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cli import main
+from oracle.queries import status
 from oracle.version import code_version
 from state.disk import Disk
 from state.facts import AlertLogged, OrderCancelAsked
@@ -28,13 +29,18 @@ from state.segments import LOCK, read, segments
 from state.snapshots import TABLES
 from state.tables import reading
 from tests.conftest import ROOT
-from tests.runs import demo, oracle
+from tests.local import bundled
+from tests.runs import oracle
 
 LISTINGS = ("events", "signals", "orders", "trades", "positions", "outcomes")
+EMPTY = ("calls", "halts", "deadletters")
+"""Listings in which a backtest leaves nothing."""
 READING = [
-    *([name] for name in LISTINGS),
+    *([name] for name in (*LISTINGS, *EMPTY)),
     *(["explain", f"{one}-000001"] for one in ("evt", "sig", "ord", "fil", "pos", "out")),
     ["status"],
+    ["flags"],
+    ["flags", "snap_unlisted"],
     ["verify", "--any-version"],
     ["journal", "inspect"],
     ["journal", "export", "--facts"],
@@ -48,8 +54,13 @@ def ask(*words: str | Path) -> Result:
 
 
 def copied(tmp_path: Path) -> Path:
-    """A copy of the demo's data directory, to be damaged."""
-    return Path(shutil.copytree(demo()[1], tmp_path / "run"))
+    """A copy of the bundled run's data directory, to be damaged."""
+    return Path(shutil.copytree(bundled(), tmp_path / "run"))
+
+
+def records() -> int:
+    """How many records the bundled days make."""
+    return int(status(bundled())["record"])
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -83,22 +94,22 @@ def test_every_command_explains_itself(words: list[str]) -> None:
 @pytest.mark.parametrize("words", READING, ids=" ".join)
 def test_people_and_programs_are_answered(words: list[str]) -> None:
     """For people lines of text; with `--json` one value in which money, instants and counts are whole numbers."""
-    shown = ask(*words, "--data", demo()[1])
+    shown = ask(*words, "--data", bundled())
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert shown.stdout.strip()
     if words[:2] == ["journal", "export"]:
-        assert [json.loads(line)["lsn"] for line in shown.stdout.splitlines()] == list(range(1, 302))
+        assert [json.loads(line)["lsn"] for line in shown.stdout.splitlines()] == list(range(1, records() + 1))
         return
-    told = ask(*words, "--json", "--data", demo()[1])
+    told = ask(*words, "--json", "--data", bundled())
     answer = json.loads(told.stdout)
     assert (told.exit_code, told.stderr) == (0, "")
-    assert answer
+    assert bool(answer) == (words[0] not in EMPTY)
     assert not [one for one in leaves(answer) if isinstance(one, float)]
 
 
 def test_money_for_programs_is_whole_micro_dollars() -> None:
     """The first fill cost 5.46 a share and 0.70 of commission."""
-    (fill,) = json.loads(ask("trades", "--where", "id=fil-000001", "--json", "--data", demo()[1]).stdout)
+    (fill,) = json.loads(ask("trades", "--where", "id=fil-000001", "--json", "--data", bundled()).stdout)
     assert (fill["price"], fill["commission"], fill["filled_at"]) == (5_460_000, 700_000, 1_770_907_860_000_000_000)
 
 
@@ -107,7 +118,7 @@ def test_a_backtest_answers_people_and_programs(tmp_path: Path) -> None:
     inputs = ("--tape", ROOT / "fixtures/demo/tape", "--alerts", ROOT / "fixtures/demo/alerts.jsonl")
     told = ask("backtest", *inputs, "--out", tmp_path / "a", "--json")
     figures = json.loads(told.stdout)
-    assert (told.exit_code, figures["market"], figures["records"]) == (0, "simulated", 301)
+    assert (told.exit_code, figures["market"], figures["records"]) == (0, "simulated", records())
     assert not [one for one in leaves(figures) if isinstance(one, float)]
     story = ask("backtest", *inputs, "--out", tmp_path / "b", "--story")
     assert "evt-000001 accepted as sig-000001" in story.stdout
@@ -117,15 +128,47 @@ def test_a_backtest_answers_people_and_programs(tmp_path: Path) -> None:
 
 def test_the_directory_may_be_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """`ORACLE_DATA` stands in for `--data`."""
-    monkeypatch.setenv("ORACLE_DATA", str(demo()[1]))
+    monkeypatch.setenv("ORACLE_DATA", str(bundled()))
     assert "fil-000007" in ask("trades").stdout
 
 
 @given(name=st.sampled_from(LISTINGS), where=st.text(), limit=st.integers(-5, 2**70))
 def test_no_condition_crashes_a_listing(name: str, where: str, limit: int) -> None:
     """Whatever is asked for is answered, or refused as bad usage."""
-    done = ask(name, "--where", where, "--limit", str(limit), "--data", demo()[1])
+    done = ask(name, "--where", where, "--limit", str(limit), "--data", bundled())
     assert done.exit_code in (0, 2), done.exception
+
+
+def test_a_directory_is_prepared(tmp_path: Path) -> None:
+    """What is pasted elsewhere stands in the answer for people and in that for programs."""
+    shown = ask("init", "--data", tmp_path / "a", "--port", "9000", "--url", "https://alerts.example")
+    told = json.loads(ask("init", "--data", tmp_path / "b", "--port", "9000", "--json").stdout)
+    assert "  https://alerts.example/webhook\n" in shown.stdout
+    assert told["url"] == "http://127.0.0.1:9000/webhook"
+    assert json.loads(told["message"])["symbol"] == "{{ticker}}"
+    assert ask("init", "--data", tmp_path / "a").exit_code == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_for_the_shell(shell: str) -> None:
+    """It asks this program by its name."""
+    done = ask("completion", shell)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"_ORACLE_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_status_loads_nothing_heavy() -> None:
+    """A question of a moment must not wait for numpy, a market or a server: neither from files nor through the socket."""
+    heavy = ("numpy", "scipy", "pandas", "aiohttp", "asyncio", "rich", "transitions", "exchange_calendars")
+    program = (
+        "import sys; from click.testing import CliRunner; from cli import main\n"
+        f"done = CliRunner().invoke(main, ['status', '--data', {str(bundled())!r}])\n"
+        "assert done.exit_code == 0, done.output\n"
+        "import http.client, oracle.ask\n"
+        f"print(sorted(set({heavy!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 # -- configuration --------------------------------------------------------------------------------------------------
@@ -157,7 +200,7 @@ def test_config_show_says_where_a_value_comes_from(tmp_path: Path) -> None:
 
 
 def forged(tmp_path: Path, change: Callable[[Record], Record]) -> Path:
-    """A copy of the demo whose journal was written again, whole and well-formed, with its records changed."""
+    """A copy of the bundled run whose journal was written again, whole and well-formed, with its records changed."""
     data = copied(tmp_path)
     bodies: list[Body] = list(read(Disk(), data / "journal"))
     shutil.rmtree(data / "journal")
@@ -173,6 +216,29 @@ def test_done_is_0() -> None:
     """A version for people who report a fault."""
     done = oracle("--version")
     assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "oracle", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["close", "pos-000001"],
+        ["close", "--all"],
+        ["halt"],
+        ["resume"],
+        ["flags", "snap_unlisted", "on"],
+        ["requeue", "sig-000001"],
+        ["clock", "--to", "2026-02-13T15:30:00Z"],
+        ["send", "--symbol", "SPY", "--direction", "long"],
+    ],
+    ids=" ".join,
+)
+def test_what_needs_a_process_at_work_is_1_without_one(words: list[str]) -> None:
+    """The remedy is to start it; the files are left alone."""
+    before = seen(bundled())
+    done = ask(*words, "--data", bundled())
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"nothing runs on {bundled()}: start it with oracle run --data {bundled()}" in done.stderr
+    assert seen(bundled()) == before
 
 
 def test_a_database_that_is_none_is_1(tmp_path: Path) -> None:
@@ -200,6 +266,17 @@ def test_a_database_that_is_none_is_1(tmp_path: Path) -> None:
         ["rebuild", "--data", "nowhere"],
         ["verify", "--data", "nowhere"],
         ["journal", "export", "--data", "nowhere"],
+        ["flags", "--data", "nowhere"],
+        ["flags", "snap_unlisted", "maybe"],
+        ["close", "--data", "nowhere"],
+        ["close", "pos-000001", "--all"],
+        ["clock", "--to", "noon"],
+        ["init", "--url", "alerts.example", "--data", "desk"],
+        ["send"],
+        ["send", "--symbol", "SPY"],
+        ["send", "absent.json"],
+        ["completion", "powershell"],
+        ["calls", "--where", "nothing"],
     ],
     ids=" ".join,
 )
@@ -214,7 +291,7 @@ def test_bad_usage_is_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: 
 
 def test_bad_usage_is_2_in_a_shell() -> None:
     """An unknown id of a real run, asked in a process of its own."""
-    done = oracle("explain", "sig-999999", "--data", demo()[1])
+    done = oracle("explain", "sig-999999", "--data", bundled())
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: there is no sig-999999 in")
     assert "Traceback" not in done.stderr
@@ -228,9 +305,9 @@ def test_a_missing_database_is_2_and_rebuild_makes_it_again(tmp_path: Path) -> N
     asked = oracle("status", "--data", data)
     assert (asked.returncode, "oracle rebuild" in asked.stderr) == (2, True)
     made = oracle("rebuild", "--data", data, "--json")
-    assert (made.returncode, made.stderr, json.loads(made.stdout)["records"]) == (0, "", 301)
+    assert (made.returncode, made.stderr, json.loads(made.stdout)["records"]) == (0, "", records())
     assert content(data) == before
-    assert oracle("status", "--data", data).stdout == oracle("status", "--data", demo()[1]).stdout
+    assert oracle("status", "--data", data).stdout == oracle("status", "--data", bundled()).stdout
 
 
 def content(data: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -335,7 +412,7 @@ def test_a_question_leaves_the_directory_as_it_was(tmp_path: Path, words: list[s
 @pytest.mark.parametrize("words", [["journal", "export"], ["journal", "inspect", "--json"], ["events"]], ids=" ".join)
 def test_a_reader_that_has_had_enough_is_no_fault(words: list[str]) -> None:
     """`| head -1` ends the command quietly."""
-    command = [sys.executable, "-m", "cli", *words, "--data", str(demo()[1])]
+    command = [sys.executable, "-m", "cli", *words, "--data", str(bundled())]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
         assert process.stdout is not None
@@ -350,7 +427,7 @@ def test_progress_is_for_terminals(tmp_path: Path) -> None:
     """Long work draws a bar on a terminal's standard error; a pipe, and a program that asks for JSON, get none."""
     shown, plain, program = (
         on_a_terminal("verify"),
-        oracle("verify", "--data", demo()[1]),
+        oracle("verify", "--data", bundled()),
         on_a_terminal("verify", "--json"),
     )
     assert b"verify" in shown
@@ -361,7 +438,7 @@ def test_progress_is_for_terminals(tmp_path: Path) -> None:
 def on_a_terminal(*words: str) -> bytes:
     """What a command writes to standard error when that is a terminal."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "cli", *words, "--data", str(demo()[1])]
+    command = [sys.executable, "-m", "cli", *words, "--data", str(bundled())]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=theirs, check=False)
     os.close(theirs)

@@ -130,12 +130,16 @@ def test_switches_are_shown_and_set(desk: Path) -> None:
         assert answer("flags") == before
 
 
-def test_a_stranger_is_refused_and_counted(desk: Path) -> None:
-    """A wrong token is answered 401, which ends `send` with 1; nothing was received."""
+def test_what_a_process_at_work_refuses(desk: Path) -> None:
+    """A stranger, a second process, and to have its clock moved: each has its exit code, and it goes on undisturbed."""
     with running(desk, "--simulate", "60", *START) as process:
-        done = ask("send", "--symbol", "SPY", "--direction", "long", "--token", "not-the-token-of-this-desk")
-        assert (done.exit_code, done.stdout[:13]) == (1, "401 REJECTED:")
-        assert answer("events") == []
+        stranger = ask("send", "--symbol", "SPY", "--direction", "long", "--token", "not-the-token-of-this-desk")
+        assert (stranger.exit_code, stranger.stdout[:13]) == (1, "401 REJECTED:")
+        second = oracle("run", "--data", desk, "--port", "0", "--simulate", "60")
+        assert (second.returncode, "in use" in second.stderr) == (7, True)
+        moved = ask("clock", "--to", "2026-02-12T18:00:00Z")
+        assert (moved.exit_code, "--step" in moved.stderr) == (2, True)
+        assert (answer("events"), answer("status")["mode"]) == ([], "paper")
         assert ended(process)[0] == 0
     assert [(one["reason"], one["count"]) for one in answer("calls")] == [("invalid_signature", 1)]
 
@@ -164,34 +168,19 @@ def test_a_killed_process_leaves_files_that_answer(desk: Path) -> None:
         assert answer("events")[0]["id"] == sent["reply"]["webhook_event_id"]
 
 
-def test_a_directory_is_used_by_one_process(desk: Path) -> None:
-    """The second ends with 7 and disturbs nothing."""
-    with running(desk, "--simulate", "60", *START):
-        second = oracle("run", "--data", desk, "--port", "0", "--simulate", "60")
-        assert (second.returncode, "in use" in second.stderr) == (7, True)
-        assert answer("status")["mode"] == "paper"
-
-
 # -- a clock that is moved ------------------------------------------------------------------------------------------
 
 
 def test_a_stepped_clock_moves_when_it_is_told_to(desk: Path) -> None:
     """Nothing happens until `oracle clock`; everything due by then has happened when it returns."""
     with running(desk, "--tape", str(BUNDLED / "tape"), "--step"):
-        moved = answer("clock", "--to", "2026-02-12T14:50:00Z")
-        assert moved["now"] == 1_770_907_800_000_000_000
+        answer("clock", "--to", "2026-02-12T14:50:00Z")
+        assert answer("status")["now"] == 1_770_907_800_000_000_000
         sent = ask("send", "--symbol", "SPY", "--direction", "long", "--timeout-s", "0")
         assert "evt-000001 accepted as sig-000001" in sent.stdout
         told = ask("clock", "--to", "2026-02-12T14:52:00Z").stdout
         assert told.startswith("2026-02-12 09:52:00 New York, record ")
         assert [one["id"] for one in answer("positions", "--where", "phase=open")] == ["pos-000001"]
-
-
-def test_a_clock_that_runs_by_itself_is_not_moved(desk: Path) -> None:
-    """The remedy is to start with `--step`."""
-    with running(desk, "--simulate", "60", *START):
-        done = ask("clock", "--to", "2026-02-12T18:00:00Z")
-    assert (done.exit_code, "--step" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -117,3 +117,21 @@ def test_spans_are_measured_on_the_monotonic_clock(machine: Machine) -> None:
     begun = clock.monotonic()
     machine.run(2.0, jump=-500.0)
     assert clock.monotonic() - begun == 2 * SECOND
+
+
+def test_a_bounded_clock_waits_for_what_is_owed(machine: Machine) -> None:
+    """Time stands at the bound; a little late it catches up, very late it goes on from the bound."""
+    faster = FasterClock(START, 60.0)
+    faster.bound(START + 10 * SECOND)
+    machine.run(0.2)
+    assert faster.now() == START + 10 * SECOND
+    assert faster.wait_s(START + 10 * SECOND) == 0.0
+    faster.bound(None)
+    assert faster.now() == START + 12 * SECOND
+    faster.bound(START + 15 * SECOND)
+    machine.run(10.0)
+    assert faster.now() == START + 15 * SECOND
+    faster.bound(START + 1_000 * SECOND)
+    assert faster.now() == START + 15 * SECOND
+    machine.run(1.0)
+    assert faster.now() == START + 75 * SECOND

@@ -13,8 +13,7 @@ from click.testing import CliRunner, Result
 from oracle import commands, queries
 from oracle.commands import Commands, answers, either
 from state.errors import OracleFailure
-from tests.local import serving
-from tests.runs import demo
+from tests.local import bundled, serving
 
 
 def made(body: Callable[..., Any]) -> Callable[..., Result]:
@@ -112,7 +111,7 @@ def test_a_failure_ends_with_its_words_and_its_code() -> None:
 
 def test_a_process_at_work_is_asked_and_files_are_read_without_one(tmp_path: Path) -> None:
     """Never both, and the same answer from both."""
-    data = Path(shutil.copytree(demo()[1], tmp_path / "run"))
+    data = Path(shutil.copytree(bundled(), tmp_path / "run"))
 
     def never(_: Any) -> Any:
         raise AssertionError

@@ -1,6 +1,7 @@
 """Connections end: the slow, the silent, the deaf and the many, each by a timer of its own; the honest are served."""
 
 import asyncio
+import gc
 import logging
 import socket
 
@@ -10,15 +11,26 @@ from msgspec.structs import replace
 
 from oracle.inbox import InboxSettings
 from oracle.keys import Keys
-from oracle.listener import Listener
+from oracle.listener.listening import Listener
+from oracle.listener.connections import Connections
 from oracle.listener.limits import ListenerSettings
+from oracle.listener.refusals import Refusals
 from state.inputs import AlertReceived
-from tests.calling import QUICK, SAFETY_S, Front, InboxDoor, StageDoor, answer_in, listening, request, until
+from tests.calling import QUICK, SAFETY_S, TOKEN, Front, InboxDoor, StageDoor, answer_in, listening, request, until
 
 ALERT = b'{"symbol": "SPY", "direction": "long", "timeframe": "5m"}'
 HEAD = b"POST /webhook HTTP/1.1\r\nHost: localhost\r\n"
 WHOLE = HEAD + b"Content-Length: %d\r\n\r\n" % len(ALERT) + ALERT
 PATIENT = ListenerSettings(read_s_max=SAFETY_S, idle_s_max=SAFETY_S)
+
+
+async def test_nothing_open_is_nothing_to_wait_for() -> None:
+    """The end of no connection is there at once, however long it might take."""
+    connections = Connections(PATIENT, Refusals(Keys()))
+    async with asyncio.timeout(SAFETY_S / 2):
+        await connections.emptied(SAFETY_S)
+    connections.finish()
+    assert (len(connections), connections.finishing) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -249,6 +261,20 @@ async def test_what_is_no_http_is_answered_and_not_logged(name: str, caplog: pyt
         assert front.refused() == [("bad_request", 400, 1)]
     assert door.alerts == []
     assert [one for one in caplog.records if one.exc_info or one.levelno > logging.DEBUG] == []
+
+
+@pytest.mark.parametrize("host", ["xn--a", "xn--", "xn--" + "a" * 300, "%zz", "[::1]", "a@b@c", ".", "xn--a:80"])
+@pytest.mark.parametrize("target", ["POST http://{}/webhook", "GET http://{}", "CONNECT {}", "POST //{}/webhook"])
+async def test_the_host_of_an_address_is_never_looked_at(
+    target: str, host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Names that cannot be decoded are answered like any other path; nothing fails and nothing is logged."""
+    method, address = target.format(host).split(" ")
+    async with listening(StageDoor(), Keys(None, TOKEN), QUICK) as front:
+        answer = await front.call(method, address, ALERT, {"X-Webhook-Token": TOKEN.decode()})
+        assert answer.status in {201, 400, 404}
+    gc.collect()
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("protocol", [b"websocket", b"h2c", b"TLS/1.0"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oracle import config
+from oracle import meanings
 from rules import flags
 from rules.flags import FLAGS, Standing
 from rules.orders import OrderSettings
@@ -28,7 +28,7 @@ def test_every_flag_stands_over_a_key_that_exists() -> None:
     """Its key is one of the configuration, its two values are the two that the key can have, its name its own."""
     assert len(set(NAMES)) == len(FLAGS)
     for one in FLAGS:
-        assert f"{one.table}.{one.key}" in config.MEANINGS
+        assert f"{one.table}.{one.key}" in meanings.MEANINGS
         assert one.is_on(ALL_ON)
         assert not one.is_on(one.set_in(ALL_ON, on=False))
         assert one.set_in(one.set_in(ALL_ON, on=False), on=True) == ALL_ON

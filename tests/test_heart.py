@@ -3,14 +3,18 @@
 import asyncio
 import errno
 import threading
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from oracle import config, queries
 from oracle.clock import SECOND, FasterClock, PaceSettings, WallClock
+from oracle.heart import STORAGE_LOW
 from oracle.inbox import Busy, InboxSettings
+from oracle.market.simulated import SimulatedMarket
 from oracle.market.tape import Tape
+from rules.gates import GateLimits
 from state.disk import Disk
 from state.errors import BadUsage, DiskFailed
 from state.facts import AlertLogged, EntriesHalted, EntriesResumed, OrderFilled, PositionClosed, SignalRefused
@@ -149,7 +153,7 @@ async def test_a_disk_that_fills_up_refuses_before_numbering_and_recovers(tmp_pa
         disk.full = True
         with pytest.raises(Busy) as refused:
             await flood(run)
-        assert refused.value.code == "storage_low"
+        assert (refused.value.code, str(refused.value)) == ("storage_low", STORAGE_LOW)
         before = run.portfolio.lsn
         await until(lambda: "storage_low" in run.portfolio.halts)
         assert [one.record.input for one in run.told if isinstance(one.record.input, StorageTurned)] == [
@@ -282,8 +286,9 @@ async def test_an_idle_heart_makes_no_records(tmp_path: Path) -> None:
 @pytest.mark.config_effect("pace.interval_s")
 async def test_the_market_is_looked_at_at_the_interval(tmp_path: Path) -> None:
     """While a symbol is watched in a session, a minute lies between two looks where a minute is configured."""
-    settings = config.Config(pace=PaceSettings(interval_s=60))
-    async with beating(tmp_path, FasterClock(OPEN, 2_000.0), around=Around(settings=settings)) as run:
+    settings = config.Config(pace=PaceSettings(interval_s=60), gates=GateLimits(open_positions_max=0))
+    market = SimulatedMarket(7, date(2026, 2, 13))
+    async with beating(tmp_path, FasterClock(OPEN, 2_000.0), market, Around(settings=settings)) as run:
         await run.heart.alert(LONG)
 
         def looks() -> list[int]:

@@ -17,8 +17,8 @@ from oracle.keys import Keys
 from oracle.sending import Reply, Sending, Trail, aimed, bodies, composed, post, proven, webhook_of
 from state.errors import BadUsage, OracleFailure
 from tests.conftest import ROOT
-from tests.local import serving, webhook
-from tests.runs import CALL, demo, trade
+from tests.local import bundled, serving, webhook
+from tests.runs import CALL, trade
 
 TOKEN, SECRET = b"a-token-of-length", b"a-secret-of-length"
 ACCEPTED = {"status": "ACCEPTED", "signal_id": "sig-000001", "webhook_event_id": "evt-000001", "message": "received"}
@@ -27,7 +27,7 @@ ACCEPTED = {"status": "ACCEPTED", "signal_id": "sig-000001", "webhook_event_id":
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A run's directory in which a socket may be made."""
-    return Path(shutil.copytree(demo()[1], tmp_path / "run"))
+    return Path(shutil.copytree(bundled(), tmp_path / "run"))
 
 
 # -- what is posted -------------------------------------------------------------------------------------------------

@@ -404,3 +404,11 @@ def test_the_source_reaches_the_recommendation_and_the_fill() -> None:
     assert stage.last(OrderFilled).fill.market_source == "simulated"
     (position,) = stage.portfolio.live_positions()
     assert position.market_source == "simulated"
+
+
+def test_prices_move_on_a_grid_that_is_known_ahead() -> None:
+    """Whoever looks between two instants of the grid would see nothing new."""
+    market = SimulatedMarket(7, date(2026, 2, 13))
+    opened_at = new_york("2026-02-13", "09:30:00")
+    assert market.next_instant(opened_at - 1) == opened_at
+    assert market.next_instant(opened_at) == opened_at + 5 * 10**9

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import pytest
 from msgspec.structs import replace
 
 from rules import wants
@@ -103,3 +104,25 @@ def test_something_is_wanted_exactly_while_a_plan_holds_something() -> None:
     stage.tick("10:31:00")
     assert not wants.anything(stage.portfolio)
     assert planned(stage, "10:31:00") == NOTHING
+
+
+@pytest.mark.config_effect("wants.chain_interval_s")
+def test_a_chain_is_looked_at_once_in_an_interval_and_for_each_signal() -> None:
+    """The underlying at every look, its chain at the first look of a minute, and at once for a signal that is due."""
+    stage = Stage(DAY, TRACE)
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    assert planned(stage, "10:30:00").slices
+    stage.tick("10:30:00", "SPY 595.42", f"{SPY_CALL} 3.43 3.47")
+    later = planned(stage, "10:30:05")
+    assert (later.symbols, later.slices, later.contracts) == (("SPY",), (), (SPY_CALL,))
+    assert planned(stage, "10:31:00").slices
+    stage.alert("10:30:10", symbol="SPY", direction="short", timeframe="5m")
+    assert planned(stage, "10:30:10").slices
+
+
+def test_without_an_interval_the_chain_is_looked_at_in_every_cycle() -> None:
+    """Zero asks for everything always."""
+    stage = Stage(DAY, replace(TRACE, wants=WantSettings(chain_interval_s=0)))
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    stage.tick("10:30:00", "SPY 595.42")
+    assert planned(stage, "10:30:01").slices

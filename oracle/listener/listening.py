@@ -9,7 +9,7 @@ from aiohttp import web
 from oracle.inbox import Door
 from oracle.keys import Keys
 from oracle.listener import guard, replies
-from oracle.listener.connections import Connection, Connections
+from oracle.listener.connections import Connection, Connections, by_path
 from oracle.listener.limits import ListenerSettings
 from oracle.listener.refusals import Refusals
 from oracle.listener.webhook import Webhook
@@ -54,6 +54,7 @@ class Listener:
             raise BadUsage(f"without a secret nobody outside may call, so {host} is not listened on: {remedy}")
         await self._runner.setup()
         server = cast("web.Server", self._runner.server)
+        server.request_factory = by_path(server.request_factory)
         loop = asyncio.get_running_loop()
         try:
             self._sockets = await loop.create_server(lambda: Connection(server, self._connections), host, port)

@@ -13,6 +13,10 @@ class NoMarket:
     source = "none"
     carry = Carry()
 
+    def next_instant(self, after: int) -> int | None:  # noqa: ARG002  Whenever one asks.
+        """Never: nothing becomes known."""
+        return None
+
     def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:  # noqa: ARG002 the port asks so
         """No price and no quote, at any instant."""
         none = np.zeros(0, np.int64)

@@ -57,6 +57,10 @@ class Feed(Protocol):
         """The yields that quotes of this feed are priced with."""
         ...
 
+    def next_instant(self, after: int) -> int | None:
+        """The next instant after one (ns UTC) at which something may become known; None when nothing ever will."""
+        ...
+
     def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:
         """The newest of everything planned that was known at `now` (ns UTC); every `at` in it is <= now."""
         ...

@@ -13,7 +13,7 @@ import numpy as np
 
 from oracle import pricing
 from oracle.market import smile, spread
-from oracle.market.paths import RATE, Course
+from oracle.market.paths import GRID_NS, RATE, Course
 from oracle.market.port import Carry, RawQuotes
 from oracle.market.smile import Mood
 from oracle.market.trading import Moment, Option, Trading
@@ -50,6 +50,10 @@ class SimulatedMarket:
         self._first = first
         self._course = lru_cache(maxsize=_COURSES_MAX)(self._begin)
         self._kept: tuple[Calendar, Traded] | None = None
+
+    def next_instant(self, after: int) -> int:
+        """The next instant of the grid on which prices move."""
+        return (after // GRID_NS + 1) * GRID_NS
 
     def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:
         """What is true at `now` (ns UTC) of everything planned: nothing in it depends on what comes later.

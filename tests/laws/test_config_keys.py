@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from oracle import config
+from oracle import config, meanings
 from tests.laws.tree import ROOT, Plant, Source, called, obeyed, sources
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -90,8 +90,8 @@ def test_every_key_has_an_effect() -> None:
 def test_every_key_has_one_meaning() -> None:
     """Each key says in one sentence what it does, and no sentence is left over from a key that is gone."""
     used = {f"{key.split('.')[0]}.{key.split('.')[-1]}" for key in config.paths()}
-    assert used == set(config.MEANINGS)
-    assert [text for text in config.MEANINGS.values() if not text.endswith(".") or "\n" in text] == []
+    assert used == set(meanings.MEANINGS)
+    assert [text for text in meanings.MEANINGS.values() if not text.endswith(".") or "\n" in text] == []
 
 
 def test_the_law_of_files_can_fail(plant: Plant) -> None:
