@@ -1,37 +1,37 @@
 """Time until an alert is acknowledged, and alerts per second, each durable before its answer; beside a bare handler.
 
 Run `python benchmarks/bench_webhook.py [directory]` from the root of the repository; the directory chooses the disk. The
-callers are a process of their own that keeps its connections and speaks plain bytes; the bare handler of the same HTTP
-library parses the JSON and answers, and keeps nothing.
+callers are a process of their own that keeps its connections and speaks plain bytes; so are the whole daemon, which judges
+every alert as well, and the bare handler of the same HTTP library, which parses the JSON, answers, and keeps nothing.
 """
 
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 from aiohttp import web
 
-from oracle.keys import Keys
-from oracle.listener.limits import ListenerSettings
-from oracle.listener.listening import Listener
-from tests.calling import TOKEN, DurableDoor
+from oracle import ask
+
+TOKEN = "a-token-for-measuring"  # noqa: S105  It opens nothing but the door of this measurement.
 
 CONNECTIONS = (1, 16, 64)
 ALERTS_PER_ROUND = {1: 1_000, 16: 4_000, 64: 4_000}
 ROUNDS = 3
+BEGUN = int(time.time())
 SYNCS = 500
-
-Doors = Callable[[Path], DurableDoor]
-"""Makes the door alerts are handed in at: anything with `alert`, `ask` and `close`."""
 
 
 class Measured(NamedTuple):
@@ -46,20 +46,19 @@ class Measured(NamedTuple):
 
 
 def alert(number: int) -> bytes:
-    """The bytes of one call; every number is a symbol of its own."""
-    letters = "".join(chr(65 + number // 26**place % 26) for place in range(5))
+    """The bytes of one call; fifty symbols, every call an alert of its own."""
     body = json.dumps(
         {
-            "symbol": letters,
+            "symbol": f"SYM{chr(65 + number % 50 // 10)}{chr(65 + number % 10)}",
             "direction": "long",
             "timeframe": "5m",
-            "timestamp": 1770996600,
+            "timestamp": BEGUN - number,
             "price": 595.42,
             "confidence": 75,
             "indicators": {"ema8": 595.10, "ema21": 594.80, "atr": 1.25},
         }
     ).encode()
-    head = f"POST /webhook HTTP/1.1\r\nHost: localhost\r\nX-Webhook-Token: {TOKEN.decode()}\r\n"
+    head = f"POST /webhook HTTP/1.1\r\nHost: localhost\r\nX-Webhook-Token: {TOKEN}\r\n"
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -121,8 +120,8 @@ async def called(port: int, connections: int, first: int) -> Measured:
 # -- what is called -------------------------------------------------------------------------------------------------
 
 
-async def bare() -> tuple[int, Callable[[], Awaitable[None]]]:
-    """The least the HTTP library costs: parse the JSON, answer. Returns its port and its end."""
+async def serve_bare() -> None:
+    """The least the HTTP library costs: parse the JSON, answer. Prints its port and goes on until killed."""
 
     async def answer(request: web.Request) -> web.Response:
         told = json.loads(await request.read())
@@ -133,13 +132,43 @@ async def bare() -> tuple[int, Callable[[], Awaitable[None]]]:
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return runner.addresses[0][1], runner.cleanup
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.Event().wait()
 
 
-async def ours(door: DurableDoor) -> tuple[int, Callable[[], Awaitable[None]]]:
-    """The listener in front of a door. Returns its port and its end."""
-    listener = Listener(door, Keys(None, TOKEN), ListenerSettings(), health=lambda: {"ready": True})
-    return await listener.start("127.0.0.1", 0), listener.close
+@contextmanager
+def served(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that serves while the block runs."""
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def daemon(data: Path) -> Iterator[int]:
+    """The port of a daemon without a market: every signal is judged, and refused for that."""
+    words = ("-m", "cli", "run", "--data", str(data), "--port", "0", "--config", str(quiet(data)))
+    with served(*words, WEBHOOK_TOKEN=TOKEN) as process:
+        while (status := ask.reached(data)) is None:
+            time.sleep(0.1)
+        yield status.status()["port"]
+        process.stderr.close()
+
+
+def quiet(data: Path) -> Path:
+    """A configuration without a line of log per decision, and under which no alert repeats another."""
+    path = data.with_suffix(".toml")
+    path.write_text('[log]\nlevel = "error"\n[intake]\nduplicate_window_s = 0\n', "utf-8")
+    return path
 
 
 def sync_ms(directory: Path) -> float:
@@ -157,37 +186,36 @@ def sync_ms(directory: Path) -> float:
     return median(spent)
 
 
-async def measure(directory: Path, make_door: Doors) -> None:
+async def measure(directory: Path) -> None:
     """Print the table; both servers take turns, round by round."""
-    door = make_door(directory / "journal")
-    bare_port, end_bare = await bare()
-    our_port, end_ours = await ours(door)
     print(f"in {directory}; one write with fdatasync takes {sync_ms(directory):.3f} ms (median of {SYNCS})")
     print(f"alerts over kept connections, median of {ROUNDS} rounds, {os.cpu_count()} cores with the callers")
     print(f"{'connections':>11} {'':>9} {'p50 ms':>8} {'p99 ms':>8} {'alerts/s':>9}")
     first = 0
-    for connections in CONNECTIONS:
-        rounds: dict[str, list[Measured]] = {"bare": [], "durable": []}
-        for _ in range(ROUNDS):
-            rounds["bare"].append(await called(bare_port, connections, first))
-            rounds["durable"].append(await called(our_port, connections, first))
-            first += ALERTS_PER_ROUND[connections]
-        for name, seen in rounds.items():
-            p50_ms, p99_ms, per_s = (median(column) for column in zip(*seen, strict=True))
-            print(f"{connections:>11} {name:>9} {p50_ms:>8.2f} {p99_ms:>8.2f} {per_s:>9,.0f}")
-    await end_bare()
-    await end_ours()
-    door.close()
+    with served(__file__, "--bare") as bare, daemon(directory / "data") as our_port:
+        bare_port = int(bare.stdout.readline())
+        for connections in CONNECTIONS:
+            rounds: dict[str, list[Measured]] = {"bare": [], "durable": []}
+            for _ in range(ROUNDS):
+                rounds["bare"].append(await called(bare_port, connections, first))
+                rounds["durable"].append(await called(our_port, connections, first))
+                first += ALERTS_PER_ROUND[connections]
+            for name, seen in rounds.items():
+                p50_ms, p99_ms, per_s = (median(column) for column in zip(*seen, strict=True))
+                print(f"{connections:>11} {name:>9} {p50_ms:>8.2f} {p99_ms:>8.2f} {per_s:>9,.0f}")
 
 
-def main(make_door: Doors = DurableDoor) -> None:
-    """Call somebody, or measure both."""
+def main() -> None:
+    """Call somebody, be called, or measure both."""
     if sys.argv[1:2] == ["--call"]:
         print(json.dumps(asyncio.run(call(*map(int, sys.argv[2:])))))
         return
+    if sys.argv[1:2] == ["--bare"]:
+        asyncio.run(serve_bare())
+        return
     chosen = sys.argv[1] if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory(dir=chosen) as directory:
-        asyncio.run(measure(Path(directory), make_door))
+        asyncio.run(measure(Path(directory)))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from oracle import config, ids, sessions
-from oracle.clock import SECOND, Clock, FasterClock, StepClock, WallClock
+from oracle.clock import SECOND, SPEED_MAX, Clock, FasterClock, StepClock, WallClock
 from oracle.config import Config
 from oracle.market.absent import NoMarket
 from oracle.market.port import Feed
@@ -56,6 +56,8 @@ class Job(msgspec.Struct, frozen=True):
             raise BadUsage("--tape DIR and --step belong together: the clock of a tape is moved with `oracle clock`")
         if self.simulate is None and (self.start is not None or self.seed is not None):
             raise BadUsage("--start and --seed belong to --simulate SPEED")
+        if self.simulate is not None and not 0 < self.simulate <= SPEED_MAX:
+            raise BadUsage(f"a speed of {self.simulate:g} cannot be run: give more than 0 and at most {SPEED_MAX:,}")
         if self.tape is not None:
             return MarketKind.TAPE
         return MarketKind.NONE if self.simulate is None else MarketKind.SIMULATED
@@ -69,8 +71,13 @@ class Setting(NamedTuple):
     market: MarketChosen
 
 
-def setting(job: Job, portfolio: Portfolio) -> Setting:
-    """Clock and market of a job, going on where a portfolio's journal ends.
+def recorded(job: Job) -> Tape | None:
+    """The tape of a job that has one. Raises BadUsage when the job or the tape cannot be used."""
+    return Tape(job.tape or Path()) if job.kind is MarketKind.TAPE else None
+
+
+def setting(job: Job, portfolio: Portfolio, tape: Tape | None) -> Setting:
+    """Clock and market of a job, going on where a portfolio's journal ends; `tape` is what `recorded` gave.
 
     Raises BadUsage when the directory began with another kind of market, or another seed.
     """
@@ -78,12 +85,11 @@ def setting(job: Job, portfolio: Portfolio) -> Setting:
     if before is not None and before.kind is not kind:
         raise BadUsage(f"{job.data} was run {_HOW[before.kind]}: go on like that, or name another directory")
     match kind:
-        case MarketKind.TAPE:
-            tape = Tape(job.tape or Path())
+        case MarketKind.TAPE if tape is not None:
             return Setting(StepClock(max(portfolio.now, tape.first - 1)), tape, MarketChosen(kind))
         case MarketKind.SIMULATED:
             return _simulated(job, portfolio, before)
-        case MarketKind.NONE:
+        case _:
             return Setting(WallClock(), NoMarket(), MarketChosen(kind))
 
 
@@ -98,7 +104,7 @@ def _simulated(job: Job, portfolio: Portfolio, before: MarketChosen | None) -> S
     elif job.seed not in (None, before.seed):
         raise BadUsage(f"{job.data} was begun with seed {before.seed}: leave --seed out, or name another directory")
     market = SimulatedMarket(before.seed, before.first or day_of(start))
-    return Setting(FasterClock(start, job.simulate or 1.0), market, before)
+    return Setting(FasterClock(start, job.simulate or SPEED_MAX), market, before)
 
 
 def inputs(portfolio: Portfolio, configured: Config, market: MarketChosen, *, calendar: Calendar | None) -> list[AnyInput]:

@@ -54,7 +54,8 @@ class Outside(msgspec.Struct, frozen=True):
 async def run(job: Job, outside: Outside | None = None) -> None:
     """Run until SIGTERM or SIGINT, then drain, snapshot, mark and return. Raises OracleFailure with its exit code."""
     outside = outside or Outside()
-    job.kind  # noqa: B018  Contradicting options are told before anything is touched.
+    # What cannot be used is told before anything is touched.
+    tape = beginning.recorded(job)
     directory = DataDirectory(job.data)
     configured = _configured(job, directory)
     log = Log(configured.log)
@@ -65,7 +66,7 @@ async def run(job: Job, outside: Outside | None = None) -> None:
         held.push_async_callback(store.close)
         recovered = await recover(History(outside.disk, directory.journal), store)
         _tell_recovery(log, journal, recovered)
-        where = beginning.setting(job, recovered.portfolio)
+        where = beginning.setting(job, recovered.portfolio, tape)
         daemon = _Daemon(_Given(job, configured, log, outside), where)
         await daemon.live(journal, store, recovered.portfolio)
         log.event("stopped", record=recovered.portfolio.lsn)

@@ -42,6 +42,7 @@ ALERTS_PER_BEAT = 256
 
 STORAGE_LOW = "the disk is almost full; free space, and send this alert again"
 _LOOK_S = 1.0
+_ANSWER_S_MAX = 0.05
 _REFUSALS_S = 60
 
 
@@ -91,6 +92,11 @@ class Heart:
     def portfolio(self) -> Portfolio:
         """The portfolio the loop owns, which may be ahead of the disk: wait for `durable` before telling of it."""
         return self._core.portfolio
+
+    @property
+    def now(self) -> int:
+        """What the clock shows, in ns UTC."""
+        return self._clock.now()
 
     @property
     def settings(self) -> Settings:
@@ -186,6 +192,7 @@ class Heart:
                     self._cycle()
                 await self._take_waiting()
                 if not self._by_hand and self._owed:
+                    await self._answered()
                     self._cycle()
                 self._clock.bound(None if self._by_hand else self._next_at())
             await self._pause()
@@ -252,6 +259,11 @@ class Heart:
             self._moved.clear()
             await self._moved.wait()
             self._check()
+
+    async def _answered(self) -> None:
+        """Let what was just taken be answered before it is judged, unless the disk takes its time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.durable(self.portfolio.lsn), _ANSWER_S_MAX)
 
     def _cycle(self) -> None:
         at = max(self._clock.now(), self.portfolio.now)

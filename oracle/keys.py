@@ -63,6 +63,13 @@ class Keys:
         """Whether this is the secret of signatures itself, which must never travel."""
         return self._hmac_secret is not None and _same(told, self._hmac_secret)
 
+    def proof(self, body: bytes) -> dict[str, str]:
+        """The headers that prove a call of our own: the token, and the signature of its body, as far as configured."""
+        told = {} if self._token is None else {"X-Webhook-Token": self._token.decode("utf-8", "surrogateescape")}
+        if self._hmac_secret is not None:
+            told["X-Webhook-Signature"] = f"sha256={hmac.new(self._hmac_secret, body, 'sha256').hexdigest()}"
+        return told
+
     def hide(self, text: str) -> str:
         """A text without these secrets, wherever they stand in it."""
         for one in self._written:

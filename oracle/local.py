@@ -114,7 +114,7 @@ class Local:
     async def _clock(self, request: web.Request) -> Any:
         moved = await _body(request, _Moved)
         lsn = await self._heart.move(moved.to)
-        return {"now": self._heart.portfolio.now, "lsn": lsn}
+        return {"now": self._heart.now, "lsn": lsn}
 
     async def _requeue(self, request: web.Request) -> Any:
         asked = await _body(request, _Requeued)

@@ -131,7 +131,7 @@ def post(url: str, body: bytes, proof: Keys) -> Reply:
     connection = kind(parts.hostname or "", parts.port, timeout=REPLY_S_MAX)
     try:
         target = parts._replace(scheme="", netloc="").geturl()
-        connection.request("POST", target, body, {"Content-Type": _kind_of(body), **_headers(body, proof)})
+        connection.request("POST", target, body, {"Content-Type": _kind_of(body), **proof.proof(body)})
         answer = connection.getresponse()
         return Reply(answer.status, _told(answer.read()))
     except (OSError, HTTPException) as failure:
@@ -148,15 +148,6 @@ def _kind_of(body: bytes) -> str:
     except ValueError:
         return "text/plain; charset=utf-8"
     return "application/json"
-
-
-def _headers(body: bytes, proof: Keys) -> dict[str, str]:
-    """The token, and the signature where one is asked for. Keys show themselves to nobody but their own sender."""
-    token, secret = proof._token, proof._hmac_secret  # noqa: SLF001
-    told = {} if token is None else {"X-Webhook-Token": token.decode()}
-    if secret is not None:
-        told["X-Webhook-Signature"] = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
-    return told
 
 
 def _told(answer: bytes) -> Row:

@@ -78,6 +78,7 @@ class Status:
             "clock": "by hand" if isinstance(clock, StepClock) else "faster" if isinstance(clock, FasterClock) else "wall",
             "speed": self._job.simulate,
             "now": now,
+            **self._next_open(now),
             "last_tick_at": heart.last_cycle_at or None,
             "tick_age_s": (now - heart.last_cycle_at) // SECOND if heart.last_cycle_at else None,
             "journal_lag_records": writer.last_lsn - writer.durable_lsn,
@@ -89,6 +90,13 @@ class Status:
             "port": self._port,
             "code_version": code_version(),
         }
+
+    def _next_open(self, now: int) -> dict[str, int]:
+        """When the market opens, while it is closed."""
+        calendar = self._heart.portfolio.calendar
+        if calendar is None or not calendar.covers(now) or calendar.phase(now) is Phase.RTH:
+            return {}
+        return {"next_open_at": calendar.next_open(now)}
 
     def _blockers(self) -> Iterator[tuple[str, str]]:
         """(name, words) of everything that keeps alerts from becoming trades."""

@@ -116,7 +116,7 @@ def present(tree: Tree, paths: tuple[str, ...]) -> list[tuple[str, Value]]:
 
 def _at(tree: Tree, path: str) -> Value:
     node: Value = tree.get(path)
-    if node is None:
+    if node is None and "." in path:
         node = tree
         for part in path.split("."):
             node = node.get(part) if isinstance(node, dict) else None

@@ -33,10 +33,10 @@ from tests.local import bundled
 from tests.runs import oracle
 
 LISTINGS = ("events", "signals", "orders", "trades", "positions", "outcomes")
-EMPTY = ("calls", "halts", "deadletters")
+EMPTY = ("calls", "halts")
 """Listings in which a backtest leaves nothing."""
 READING = [
-    *([name] for name in (*LISTINGS, *EMPTY)),
+    *([name] for name in (*LISTINGS, *EMPTY, "deadletters")),
     *(["explain", f"{one}-000001"] for one in ("evt", "sig", "ord", "fil", "pos", "out")),
     ["status"],
     ["flags"],
