@@ -87,13 +87,14 @@ def setting(job: Job, portfolio: Portfolio, tape: Tape | None) -> Setting:
     match kind:
         case MarketKind.TAPE if tape is not None:
             return Setting(StepClock(max(portfolio.now, tape.first - 1)), tape, MarketChosen(kind))
-        case MarketKind.SIMULATED:
-            return _simulated(job, portfolio, before)
+        case MarketKind.SIMULATED if job.simulate is not None:
+            return _simulated(job, portfolio, job.simulate)
         case _:
             return Setting(WallClock(), NoMarket(), MarketChosen(kind))
 
 
-def _simulated(job: Job, portfolio: Portfolio, before: MarketChosen | None) -> Setting:
+def _simulated(job: Job, portfolio: Portfolio, speed: float) -> Setting:
+    before = portfolio.chosen
     start = portfolio.now if before is not None else job.start
     if start is None:
         now = WallClock().now()
@@ -104,7 +105,7 @@ def _simulated(job: Job, portfolio: Portfolio, before: MarketChosen | None) -> S
     elif job.seed not in (None, before.seed):
         raise BadUsage(f"{job.data} was begun with seed {before.seed}: leave --seed out, or name another directory")
     market = SimulatedMarket(before.seed, before.first or day_of(start))
-    return Setting(FasterClock(start, job.simulate or SPEED_MAX), market, before)
+    return Setting(FasterClock(start, speed), market, before)
 
 
 def inputs(portfolio: Portfolio, configured: Config, market: MarketChosen, *, calendar: Calendar | None) -> list[AnyInput]:

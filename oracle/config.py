@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import inspect
@@ -39,8 +39,9 @@ SEGMENT_BYTES_MIN = 2 * PAYLOAD_BYTES_MAX
 
 
 class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The paper account. `cash_start_usd` funds the ledgers once, when the first configuration is adopted."""
+    """The account. `cash_start_usd` funds the ledgers once, when the first configuration is adopted."""
 
+    mode: Literal["paper", "live"] = "paper"
     cash_start_usd: Usd = 50_000_000_000
 
 
@@ -106,6 +107,7 @@ def _profile_laws(name: str) -> Iterator[Law]:
 
 
 LAWS: tuple[Law, ...] = (
+    (("account.mode",), lambda c: c.account.mode == "paper", "must be paper: there is nothing that could trade live"),
     (("account.cash_start_usd",), lambda c: c.account.cash_start_usd > 0, "must be more than 0 to trade with"),
     *(law for name in Settings().profiles.__struct_fields__ for law in _profile_laws(name)),
     (

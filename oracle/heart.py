@@ -69,6 +69,10 @@ class Heart:
 
     refusals: Refusals | None = None
     last_cycle_at = 0
+    cycles = 0
+    alerts = 0
+    cycle_ns = 0
+    """How long the last cycle took, in ns of the machine."""
 
     def __init__(self, loop: Loop, writer: Writer, world: World, told: Callable[[Taken], None]) -> None:
         self._core, self._writer, self._told = loop, writer, told
@@ -86,6 +90,7 @@ class Heart:
         self._day: date | None = None
         self._bytes_before = 0
         self._jump_told = False
+        self._looked_at = monotonic()
         self._drained_at = monotonic()
 
     @property
@@ -171,8 +176,9 @@ class Heart:
 
     # -- the beat -----------------------------------------------------------------------------------------------
 
-    def begin(self, inputs: tuple[AnyInput, ...], *, at: int) -> None:
-        """Take in what must be known before anything else."""
+    def begin(self, inputs: tuple[AnyInput, ...], *, at: int, owed: bool = False) -> None:
+        """Take in what must be known before anything else; `owed` is a cycle that the process before this one owed."""
+        self._owed = self._owed or owed
         for one in inputs:
             self._steps.take(one, at=at)
 
@@ -249,6 +255,7 @@ class Heart:
             if waiting.answer is not None:
                 self._answers.append((self._untold[-1], waiting.answer))
             self._owed = self._owed or isinstance(record.input, AlertReceived | OperatorAsked)
+            self.alerts += isinstance(record.input, AlertReceived)
             if isinstance(record.input, OperatorAsked) and record.input.ask is Ask.RESUME:
                 self._clock.confirm()
 
@@ -266,13 +273,19 @@ class Heart:
             await asyncio.wait_for(self.durable(self.portfolio.lsn), _ANSWER_S_MAX)
 
     def _cycle(self) -> None:
-        at = max(self._clock.now(), self.portfolio.now)
+        at, begun = max(self._clock.now(), self.portfolio.now), monotonic()
         self._steps.cycle(at)
+        self._looked_at = monotonic()
         self.last_cycle_at, self._owed = at, False
+        self.cycles, self.cycle_ns = self.cycles + 1, self._looked_at - begun
 
     def _is_due(self) -> bool:
         at = self._next_at()
-        return at is not None and at <= self._clock.now()
+        if at is None or at <= self._clock.now():
+            return at is not None
+        # While the wall clock is behind what was seen already, time stands; what is held is looked at all the same.
+        behind = self._clock.now() < self.portfolio.now
+        return behind and monotonic() - self._looked_at >= self._pace.interval_s * SECOND
 
     def _next_at(self) -> int | None:
         """The next instant of a cycle: what is owed by itself, or the next look at what is held or watched."""

@@ -1,6 +1,7 @@
 """What every key of the configuration does, in words; a law checks that none is missing and none is left over."""
 
 MEANINGS: dict[str, str] = {
+    "account.mode": "paper; live is refused, because nothing here could send an order to a broker.",
     "account.cash_start_usd": "Dollars each ledger starts with; counts only when a journal begins.",
     "intake.profile": "Profile of an alert that names none: short_dated or swing.",
     "intake.duplicate_window_s": "Seconds in which a like alert is a repeat, at most half its timeframe.",

@@ -3,8 +3,6 @@
 Deliberately absent: judging an alert. A body goes out as it stands, and the door's answer is told as it came.
 """
 
-import hashlib
-import hmac
 import json
 import os
 import sys

@@ -16,7 +16,6 @@ from state.inputs import MarketKind
 from state.reason import words
 from state.writer import Writer
 
-MODE = "paper"
 
 _NO_MARKET = (
     "no market is configured: every signal is refused market_data_unavailable; "
@@ -30,6 +29,7 @@ class Status:
     """The state of one process. Figures are told only once everything they count is durable."""
 
     url = ""
+    mode: str = ""
 
     def __init__(self, job: Job, where: Setting, heart: Heart, writer: Writer) -> None:
         self._job, self._where, self._heart, self._writer = job, where, heart, writer
@@ -48,7 +48,7 @@ class Status:
         return {
             "ready": ready,
             "status": "ok" if ready else "unavailable",
-            "mode": MODE,
+            "mode": self.mode,
             "market": str(self._where.market.kind),
             "blockers": [name for name, _ in self._blockers()],
         }
@@ -74,13 +74,16 @@ class Status:
         clock, writer, heart = self._where.clock, self._writer, self._heart
         now = clock.now()
         return {
-            "mode": MODE,
+            "mode": self.mode,
             "clock": "by hand" if isinstance(clock, StepClock) else "faster" if isinstance(clock, FasterClock) else "wall",
             "speed": self._job.simulate,
             "now": now,
             **self._next_open(now),
             "last_tick_at": heart.last_cycle_at or None,
             "tick_age_s": (now - heart.last_cycle_at) // SECOND if heart.last_cycle_at else None,
+            "cycles": heart.cycles,
+            "cycle_us": heart.cycle_ns // 1_000,
+            "alerts": heart.alerts,
             "journal_lag_records": writer.last_lsn - writer.durable_lsn,
             "journal_bytes_today": heart.bytes_today,
             "storage": "low" if writer.storage_low else "ok",

@@ -78,7 +78,7 @@ def test_dollars_and_percent_are_exact_in_internal_units(file: Path) -> None:
         ("[gate]\nopen_positions_max = 1", "gate: unknown key; did you mean gates?"),
         ("open_positions_max = 1", "open_positions_max: unknown key; did you mean gates.open_positions_max?"),
         ("[profiles.fast]\n", "profiles.fast: unknown key; known here: short_dated, swing"),
-        ("[account]\nxyz = 1", "account.xyz: unknown key; known here: cash_start_usd"),
+        ("[account]\nxyz = 1", "account.xyz: unknown key; known here: mode, cash_start_usd"),
         ("gates = 3", "gates: expected a table, found 3"),
         ("wants.strikes_each_side = 'x'", f"wants.strikes_each_side: expected {WHOLE}, found the text 'x'"),
         ("[session]\nallow_premarket = 1", "session.allow_premarket: expected true or false, found 1"),
@@ -97,6 +97,14 @@ def test_a_fault_names_its_path_what_was_expected_and_what_was_found(file: Path,
     ("text", "at", "remedy"),
     [
         ("account.cash_start_usd = 0", "account.cash_start_usd", "more than 0"),
+        ('account.mode = "live"', "account.mode", "must be paper"),
+        ("pace.interval_s = 0", "pace.interval_s", "at least 1"),
+        ("listener.port = 65_536", "listener.port", "at most 65,535"),
+        ("listener.read_s_max = 0", "listener.read_s_max", "at least 1"),
+        ("listener.idle_s_max = 0", "listener.idle_s_max", "at least 1"),
+        ("listener.connections_max = 0", "listener.connections_max", "at least 1"),
+        ("inbox.alerts_max = 0", "inbox.alerts_max", "at least 1"),
+        ("inbox.reserved_max = 0", "inbox.reserved_max", "at least 1"),
         ("profiles.swing.entry_dte_min = 21", "profiles.swing.entry_dte_min", "more than exit_dte_min"),
         ("profiles.short_dated.exit_dte_min = 9", "profiles.short_dated.entry_dte_min", "more than exit_dte_min"),
         ("profiles.swing.entry_dte_max = 29", "profiles.swing.entry_dte_min", "not be more than entry_dte_max"),
@@ -241,7 +249,7 @@ def test_canonical_bytes_are_sorted_json_in_internal_units() -> None:
     body = canonical(Config())
     told = json.loads(body, parse_float=pytest.fail)
     assert json.dumps(told, sort_keys=True, separators=(",", ":")).encode() == body
-    assert told["account"] == {"cash_start_usd": 50_000_000_000}
+    assert told["account"] == {"mode": "paper", "cash_start_usd": 50_000_000_000}
     assert decode(body) == Config()
 
 

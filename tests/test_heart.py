@@ -228,10 +228,11 @@ class Jumping(WallClock):
     """A wall clock of the day whose jump is set by hand."""
 
     by = 0
+    at = OPEN
 
     def now(self) -> int:
-        """The morning of the day."""
-        return OPEN
+        """What was set."""
+        return self.at
 
     def jumped(self) -> int:
         """What was set."""
@@ -255,6 +256,24 @@ async def test_a_clock_that_jumps_halts_entries_until_it_agrees(tmp_path: Path) 
         await run.heart.alert(alert(1))
         await until(lambda: jumps(run) == [5 * SECOND, 0])
         assert not run.portfolio.halts
+
+
+async def test_while_the_clock_is_behind_what_is_watched_is_looked_at(tmp_path: Path) -> None:
+    """An hour back: time stands and nothing is opened, but the market is still looked at, and then all goes on."""
+    clock = Jumping()
+    market = SimulatedMarket(7, date(2026, 2, 13))
+    settings = config.Config(gates=GateLimits(open_positions_max=0))
+    async with beating(tmp_path, clock, market, Around(settings=settings)) as run:
+        await run.heart.alert(LONG)
+        await until(lambda: run.facts(SignalRefused))
+        clock.at -= 3_600 * SECOND
+        cycles = run.heart.cycles
+        await until(lambda: run.heart.cycles >= cycles + 2)
+        assert run.portfolio.now == OPEN
+        assert "clock_jumped" in run.portfolio.halts
+        clock.at = OPEN + SECOND
+        await run.heart.alert(alert(1))
+        await until(lambda: "clock_jumped" not in run.portfolio.halts)
 
 
 async def test_refused_calls_are_journaled_when_the_heart_stops(tmp_path: Path) -> None:
