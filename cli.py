@@ -257,7 +257,7 @@ def backtest(story: bool, as_json: bool, **files: Any) -> None:
 
 @main.command()
 @click.option("--out", type=given.PATH, help="Keep the run in this new data directory.")
-@click.option("--speed", type=float, metavar="N", help="Play the session so many times as fast; 400 takes 40 seconds.")
+@click.option("--speed", type=click.FloatRange(1), metavar="N", help="Play it so many times as fast; 400 takes 40 s.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="What its prices follow from; 7.")
 def demo(out: Path | None, **how: Any) -> None:
     """Run the daemon for a simulated session, post alerts to it, tell what happens, and verify the journal."""

@@ -121,10 +121,15 @@ class _Daemon:
     def __init__(self, given: _Given, where: Setting) -> None:
         self._job, self._configured, self._log, self._outside = given
         self._where = where
+        self._stopped = self._outside.stopped or asyncio.Event()
 
     async def live(self, journal: Journal, store: Store, portfolio: Portfolio) -> None:
         """Everything between recovery and the end of the process."""
         events = asyncio.get_running_loop()
+        # Before anybody is told that it runs: who hears of it may end it.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(ValueError, NotImplementedError):  # Not the main thread: a test, or a demo.
+                events.add_signal_handler(number, self._stopped.set)
         heart: Heart | None = None
 
         def released(_: int) -> None:
@@ -183,16 +188,11 @@ class _Daemon:
 
     async def _beat(self, heart: Heart, books: Books) -> None:
         """Beat until somebody asks for the end, or something ends it."""
-        events = asyncio.get_running_loop()
-        stopped = self._outside.stopped or asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(ValueError, NotImplementedError):  # Not the main thread: a test, or a demo.
-                events.add_signal_handler(number, stopped.set)
         tasks = [
             asyncio.create_task(heart.run(), name="heart"),
             asyncio.create_task(books.run(), name="books"),
             asyncio.create_task(self._calendar(heart), name="calendar"),
-            asyncio.create_task(_on(stopped, heart.stop), name="stop"),
+            asyncio.create_task(_on(self._stopped, heart.stop), name="stop"),
         ]
         try:
             await tasks[0]

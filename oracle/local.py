@@ -51,7 +51,7 @@ class Local:
         self._held = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        application = web.Application(client_max_size=_BODY_BYTES_MAX)
+        application = web.Application(client_max_size=_BODY_BYTES_MAX, middlewares=[_in_json])
         application.add_routes(
             [
                 web.get("/status", _answering(self._tell_status)),
@@ -119,8 +119,16 @@ class Local:
     async def _requeue(self, request: web.Request) -> Any:
         asked = await _body(request, _Requeued)
         await self._heart.settled()
-        body, source = await asyncio.to_thread(queries.alert_of, self._directory, asked.event_id)
+        body, source = await asyncio.to_thread(_failed, self._directory, asked.event_id)
         return _taken(await self._heart.alert(AlertReceived(body, source)))
+
+
+def _failed(directory: Path, event_id: str) -> tuple[str, str]:
+    """(body, source) of an event that failed. Raises BadUsage for any other: its signal is what can be requeued."""
+    found = queries.alert_of(directory, event_id)
+    if not queries.rows(directory, "events", limit=1, where=(f"id={event_id}", "status=error")):
+        raise BadUsage(f"{event_id} was answered; only what ended in an error is received again: requeue its signal")
+    return found
 
 
 def _taken(taken: Taken) -> dict[str, Any]:
@@ -156,6 +164,15 @@ def _answering(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response
             return _json({"error": str(failure), "exit_code": failure.exit_code}, 500)
 
     return handle
+
+
+@web.middleware
+async def _in_json(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+    """What the library refuses by itself, such as an unknown path, as JSON like everything else."""
+    try:
+        return await handler(request)
+    except web.HTTPException as refusal:
+        return _json({"error": f"{refusal.status} {refusal.reason}: {request.path}", "exit_code": 1}, refusal.status)
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

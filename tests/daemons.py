@@ -133,8 +133,12 @@ class Daemon:
         lines = Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
         return int(re.search(r"VmRSS:\s+(\d+) kB", lines)[1])  # type: ignore[index]
 
+    def line(self) -> Line:
+        """A connection that stays open; to be closed by who asks for it."""
+        return Line(self.port)
+
     def _call(self, method: str, path: str, body: bytes | None = None) -> Reply:
-        line = Line(self.port)
+        line = self.line()
         try:
             return line.call(method, path, body)
         finally:

@@ -32,12 +32,11 @@ def excerpt() -> list[str]:
     return [line for line in lines if line not in ("...", "")]
 
 
-def test_the_demo_tells_a_whole_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_tells_a_whole_session(tmp_path: Path) -> None:
     """Every scene is played over HTTP and the socket; what came of it is told, counted, kept, and decided again alike.
 
-    The README shows nothing but what is told. A token of the environment goes before that of the directory.
+    The README shows nothing but what is told.
     """
-    monkeypatch.setenv("WEBHOOK_TOKEN", "a-token-of-the-environment")
     data = tmp_path / "run"
     done = oracle("demo", "--out", data, "--speed", SPEED)
     assert (done.returncode, done.stderr) == (0, "")
@@ -60,8 +59,16 @@ def test_the_demo_tells_a_whole_session(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_ctrl_c_ends_the_demo_in_order(tmp_path: Path) -> None:
-    """The daemon is stopped, what it came to is told and verified, and nothing is left of a run that is not kept."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    """The daemon is stopped, what it came to is told and verified, and nothing is left of a run that is not kept.
+
+    A token of the environment goes before that of the directory, here as in the daemon.
+    """
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TMPDIR": str(tmp_path),
+        "WEBHOOK_TOKEN": "a-token-of-the-environment",
+    }
     command = [sys.executable, "-m", "cli", "demo", "--speed", "100"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
@@ -78,8 +85,8 @@ def test_ctrl_c_ends_the_demo_in_order(tmp_path: Path) -> None:
 
 def test_a_daemon_that_cannot_run_ends_the_demo(tmp_path: Path) -> None:
     """Its failure is the demo's."""
-    with pytest.raises(BadUsage, match="speed of 0"):
-        demonstration.run(tmp_path / "run", speed=0)
+    with pytest.raises(BadUsage, match="a speed of 200000"):
+        demonstration.run(tmp_path / "run", speed=200_000)
 
 
 def test_an_installation_without_the_bundled_files_says_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
