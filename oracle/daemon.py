@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
@@ -152,9 +152,9 @@ class _Daemon:
             self._adopt(heart)
             status = Status(self._job, self._where, heart, writer)
             status.mode = self._configured.account.mode
-            async with self._served(heart, status) as address:
+            async with _beside(books.run()), self._served(heart, status) as address:
                 self._outside.ready(*address)
-                await self._beat(heart, books)
+                await self._beat(heart)
             await books.close()
         finally:
             writer.close()
@@ -186,20 +186,10 @@ class _Daemon:
                 supervisor.say("STOPPING=1")
                 await listener.close()
 
-    async def _beat(self, heart: Heart, books: Books) -> None:
+    async def _beat(self, heart: Heart) -> None:
         """Beat until somebody asks for the end, or something ends it."""
-        tasks = [
-            asyncio.create_task(heart.run(), name="heart"),
-            asyncio.create_task(books.run(), name="books"),
-            asyncio.create_task(self._calendar(heart), name="calendar"),
-            asyncio.create_task(_on(self._stopped, heart.stop), name="stop"),
-        ]
-        try:
-            await tasks[0]
-        finally:
-            for task in tasks[1:]:
-                task.cancel()
-            await asyncio.gather(*tasks[1:], return_exceptions=True)
+        async with _beside(self._calendar(heart)), _beside(_on(self._stopped, heart.stop)):
+            await heart.run()
 
     async def _calendar(self, heart: Heart) -> None:
         """Adopt a longer calendar before the adopted one ends."""
@@ -210,6 +200,17 @@ class _Daemon:
             if longer is not None:
                 with contextlib.suppress(OracleFailure):  # No room now: an hour from now is as good.
                     await heart.adopt(CalendarAdopted(longer))
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Work that goes on while the block runs, and is cancelled with its end."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _on(event: asyncio.Event, act: Callable[[], Any]) -> None:

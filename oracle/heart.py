@@ -157,7 +157,7 @@ class Heart:
     async def move(self, to: int) -> int:
         """Move a clock that stands: decide everything due until `to` (ns UTC), and return the newest LSN, durable.
 
-        Raises BadUsage when the clock runs by itself.
+        Raises BadUsage when the clock runs by itself, OracleFailure when the process is stopped on the way.
         """
         if not (isinstance(self._clock, StepClock) and isinstance(self._steps, Walk)):
             raise BadUsage("this clock runs by itself; start with --tape DIR --step to move it by hand")
@@ -171,6 +171,8 @@ class Heart:
                 self._clock.move(at)
                 await self._room()
                 await asyncio.sleep(0)
+                if self._stopping:
+                    raise OracleFailure("the program is being stopped: start it again, and move its clock again")
             self._clock.move(to)
         return await self.settled()
 

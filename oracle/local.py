@@ -24,6 +24,8 @@ from state.inputs import AlertReceived, Ask, OperatorAsked
 
 _BODY_BYTES_MAX = 64 * 1024
 _ROWS_MAX = 100_000
+_END_S = 2.0
+"""For so long the end of the process waits for questions under way."""
 
 
 class _Asked(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,7 +66,7 @@ class Local:
                 web.post("/requeue", _answering(self._requeue)),
             ]
         )
-        runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_END_S)
         await runner.setup()
         self._held.push_async_callback(runner.cleanup)
         # Whoever held the directory before is gone: the lock of the journal is ours.

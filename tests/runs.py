@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.tapes import new_york, tape
 DAY = "2026-02-13"
 CALL, PUT = "SPY260220C00596000", "SPY260220P00595000"
 SECOND = 1_000_000_000
+_FIGURES = re.compile(r"[+-]?\$?\d[\d,.:]*| {2,}")
 _WORDS = {name: value for name, value in os.environ.items() if name not in ("ORACLE_DATA", "COLUMNS")}
 
 
@@ -56,6 +58,11 @@ def trade(tmp_path: Path, market: str, alerts: str, *, config: str = "") -> Path
     job = backtest.Job(tape(tmp_path, DAY, market), tmp_path / "alerts.jsonl", out, tmp_path / "config.toml")
     asyncio.run(backtest.run(job))
     return out
+
+
+def shape(line: str) -> str:
+    """A line without its figures, which differ from run to run with the instants at which a process comes to look."""
+    return _FIGURES.sub("#", line)
 
 
 def missing(lines: str, told: dict[str, Any]) -> list[str]:

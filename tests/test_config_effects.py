@@ -425,7 +425,7 @@ def test_an_order_fills_on_no_stale_quote() -> None:
 def test_so_many_strikes_are_observed() -> None:
     """The plan of a cycle asks for the configured number of strikes."""
     for count in (5, 9):
-        stage = on_stage(told := settings(wants={"strikes_each_side": count}))
+        stage = on_stage(told := settings(wants={"strikes_each_side": count, "chain_interval_s": 0}))
         plan = wants.plan(stage.portfolio, told.wants, told.profiles.entry_dte(), now=stage.portfolio.now)
         assert [one.strikes_each_side for one in plan.slices] == [count]
 

@@ -1,7 +1,6 @@
 """The demo: a session of the real daemon, told as it happens, stopped in order, and proven by its own verification."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,15 +13,9 @@ from oracle import demonstration, scenes
 from oracle.queries import rows
 from state.errors import BadUsage, OracleFailure
 from tests.conftest import ROOT
-from tests.runs import oracle
+from tests.runs import oracle, shape
 
-SPEED = "1500"
-FIGURES = re.compile(r"[+-]?\$?\d[\d,.:]*")
-
-
-def shape(line: str) -> str:
-    """A line without its figures, which differ from run to run with the instants at which the machine comes to look."""
-    return FIGURES.sub("#", line)
+SPEED = "2500"
 
 
 def excerpt() -> list[str]:

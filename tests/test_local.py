@@ -129,9 +129,9 @@ async def test_a_question_that_cannot_be_answered_says_why(
 async def test_the_socket_is_the_owners_alone_and_leaves_with_the_process(tmp_path: Path) -> None:
     """Mode 600; one left by a killed process is replaced; afterwards nobody answers."""
     (tmp_path / SOCKET).touch()
-    async with served(tmp_path):
+    async with served(tmp_path) as (_, ask):
         assert stat.S_IMODE((tmp_path / SOCKET).stat().st_mode) == 0o600
-        assert await asyncio.to_thread(reached, tmp_path) is not None
+        assert (await ask("status"))["url"].endswith("/webhook")
     assert reached(tmp_path) is None
 
 
