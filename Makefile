@@ -8,7 +8,7 @@ READY := .venv/ready
 .PHONY: demo test check style types contracts layers docs bench storm
 .DELETE_ON_ERROR:
 
-demo: $(READY)  ## a first look: three trading days in the terminal, without keys or network
+demo: $(READY)  ## a first look: a session of the real process in the terminal, without keys or network
 	@$(BIN)/oracle demo
 
 test: $(READY)  ## every test and every law

@@ -35,10 +35,13 @@ _HOW = {
 
 
 class Job(msgspec.Struct, frozen=True):
-    """How the daemon is to run: `simulate` is a speed, `start` an instant (ns UTC), `step` a clock moved by hand."""
+    """How the daemon is to run: `simulate` is a speed, `start` an instant (ns UTC), `step` a clock moved by hand.
+
+    Without `port` and `host` they are those of the configuration.
+    """
 
     data: Path
-    port: int
+    port: int | None = None
     host: str | None = None
     config: Path | None = None
     simulate: float | None = None

@@ -174,7 +174,7 @@ class _Daemon:
         async with Local(self._job.data, heart, status):
             listener = Listener(heart, secrets, settings, health=status.health)
             host = self._job.host or settings.host
-            port = await listener.start(host, self._job.port)
+            port = await listener.start(host, settings.port if self._job.port is None else self._job.port)
             heart.refusals = listener.refusals
             status.listens(host, port, has_secret=bool(secrets))
             supervisor = Supervisor(os.environ)

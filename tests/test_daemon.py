@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from oracle import daemon, queries
 from oracle.ask import looks
 from oracle.beginning import Job
 from oracle.inbox import Taken
-from state.segments import segments
 from state.disk import Disk
+from state.errors import BadUsage
+from state.segments import segments
 from tests.conftest import ROOT
 from tests.daemons import SMALL, Daemon, alone, refused, running
 from tests.tapes import new_york, tape
@@ -133,7 +135,9 @@ def test_it_ends_while_its_clock_is_moved(tmp_path: Path) -> None:
         run.post(LONG)
         connection = run.asker.connected(30)
         body = json.dumps({"to": new_york("2026-03-30", "16:00:00")}).encode()
-        head = f"POST /clock HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST /clock HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
         before = run.asker.status()["record"]
         connection.sendall(head.encode() + body)
         assert any(run.asker.status()["record"] > before for _ in looks(10))
@@ -176,22 +180,46 @@ def test_a_bad_configuration_is_told_before_anything_is_made(tmp_path: Path) -> 
 
 
 def test_a_directory_keeps_its_kind_of_market(tmp_path: Path) -> None:
-    """What was begun with invented prices is not run without them, on a tape, or from another seed."""
+    """What was begun with invented prices is not run without them, nor from another seed; the seed need not be said."""
     desk = tmp_path / "desk"
     with running(desk, *MORNING) as run:
         assert run.stop() == 0
-    for words in ((), ("--tape", DEMO, "--step"), ("--simulate", "1", "--seed", "8")):
+    for words in ((), ("--simulate", "1", "--seed", "8")):
         code, said = refused(desk, *words)
         assert (code, "name another directory" in said) == (2, True), said
     with running(desk, "--simulate", "60") as run:
         assert run.asker.status()["market_seed"] == 7
 
 
-def test_a_taken_port_is_told(tmp_path: Path) -> None:
-    """Exit code 2, with the remedy; the journal it began is whole."""
-    with running(tmp_path / "desk", *MORNING) as run:
-        code, said = refused(tmp_path / "other", *MORNING, "--port", str(run.port))
-    assert (code, "choose another host and port" in said) == (2, True)
+def listening(tmp_path: Path, words: str) -> Job:
+    """A job whose configuration says where to listen."""
+    return Job(tmp_path / "desk", config=config(tmp_path, f"[listener]\n{words}\n"))
+
+
+@pytest.mark.config_effect("listener.port")
+async def test_it_listens_on_the_port_of_its_configuration(tmp_path: Path) -> None:
+    """Where nobody said otherwise; one that is taken is told with its remedy."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        job = listening(tmp_path, f"port = {port}")
+        with pytest.raises(
+            BadUsage, match=f"127.0.0.1 port {port} cannot be listened on .*choose another host and port"
+        ):
+            await daemon.run(job)
+    bound: list[tuple[str, int]] = []
+    stopped = asyncio.Event()
+    stopped.set()
+    await daemon.run(job, daemon.Outside(ready=lambda *address: bound.append(address), stopped=stopped))
+    assert bound == [("127.0.0.1", port)]
+
+
+@pytest.mark.config_effect("listener.host")
+async def test_it_listens_on_the_host_of_its_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that others can reach needs a secret."""
+    for secret in ("WEBHOOK_TOKEN", "HMAC_SECRET"):
+        monkeypatch.delenv(secret, raising=False)
+    with pytest.raises(BadUsage, match=r"so 0\.0\.0\.0 is not listened on: set WEBHOOK_TOKEN"):
+        await daemon.run(listening(tmp_path, 'host = "0.0.0.0"'))
 
 
 # -- without a market -------------------------------------------------------------------------------------------------
@@ -211,11 +239,15 @@ def test_without_a_market_everything_is_refused_at_once(tmp_path: Path) -> None:
         assert run.stop() == 0
 
 
-@pytest.mark.parametrize("words", [("--live",), ("--mode", "live"), ("--broker", "alpaca")])
-def test_there_is_no_live_mode(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """No option asks for one."""
-    code, said = refused(tmp_path / "desk", *words)
-    assert (code, "No such option" in said) == (2, True)
+@pytest.mark.config_effect("account.mode")
+def test_there_is_no_live_mode(tmp_path: Path) -> None:
+    """No option asks for one, and a configuration that does is refused."""
+    for word in ("--live", "--mode"):
+        code, said = refused(tmp_path / "desk", word)
+        assert (code, "No such option" in said) == (2, True)
+    code, said = refused(tmp_path / "desk", "--config", config(tmp_path, '[account]\nmode = "live"\n'))
+    assert (code, "there is nothing that could trade live" in said) == (2, True)
+    assert not (tmp_path / "desk").exists()
 
 
 # -- the published scenarios ------------------------------------------------------------------------------------------

@@ -9,10 +9,12 @@ import json
 import os
 import random
 import re
+import signal
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ def alert(number: int) -> dict[str, Any]:
 
 
 class Senders:
-    """Several senders with a connection each. What is not answered they send again, to the next process."""
+    """Several senders with a connection each. What is not acknowledged they send again, to the next process."""
 
     def __init__(self) -> None:
         self.answers: dict[int, list[Reply]] = defaultdict(list)
@@ -60,7 +62,11 @@ class Senders:
         try:
             for number in self._numbers(lane, on=on):
                 self.tries[number] += 1
-                self.answers[number].append(line.post(alert(number)))
+                reply = line.post(alert(number))
+                if reply.status == 503:
+                    assert reply.told["code"] == "stopping", reply
+                    return
+                self.answers[number].append(reply)
                 self._unanswered[lane].remove(number)
         except (OSError, http.client.HTTPException):
             # Killed: what was on its way stays unanswered.
@@ -76,12 +82,14 @@ class Senders:
             self._unanswered[lane].append(number)
             yield number
 
-    def send_from_all(self, port: int, *, on: bool) -> "ThreadPoolExecutor":
-        """Begin to send on every lane; to be waited for with `shutdown`."""
-        threads = ThreadPoolExecutor(LANES)
-        for lane in range(LANES):
-            threads.submit(self.send, lane, port, on=on)
-        return threads
+    @contextmanager
+    def sending(self, port: int, *, on: bool) -> Iterator[None]:
+        """Send on every lane while the block runs, and until each lane has come to its end."""
+        with ThreadPoolExecutor(LANES) as threads:
+            lanes = [threads.submit(self.send, lane, port, on=on) for lane in range(LANES)]
+            yield
+        for lane in lanes:
+            lane.result()
 
 
 class Journaled:
@@ -119,17 +127,17 @@ class Journaled:
 
 
 def lived(data: Path, senders: Senders, rng: random.Random) -> None:
-    """One life: killed at its start, or in the middle of the load."""
-    daemon = Daemon(data, *START)
+    """One life under load: killed at its start, killed in the middle, or ended in order there."""
+    daemon, fate = Daemon(data, *START), rng.random()
     try:
-        if rng.random() < 0.25:
+        if fate < 0.25:
             time.sleep(rng.random())
             return
         daemon.wait_ready()
-        threads = senders.send_from_all(daemon.port, on=True)
-        time.sleep(rng.random() * 0.3)
-        daemon.kill()
-        threads.shutdown()
+        with senders.sending(daemon.port, on=True):
+            time.sleep(rng.random() * 0.3)
+            number = signal.SIGKILL if fate < 0.85 else signal.SIGTERM
+            assert daemon.stop(number) == (0 if number is signal.SIGTERM else -number)
     finally:
         daemon.kill()
 
@@ -158,7 +166,8 @@ def test_no_kill_loses_or_doubles_an_acknowledged_alert(tmp_path: Path) -> None:
                 journaled.read()
                 journaled.check(senders)
         with running(data, *START) as daemon:
-            senders.send_from_all(daemon.port, on=False).shutdown()
+            with senders.sending(daemon.port, on=False):
+                pass
             assert daemon.stop() == 0
         journaled.read()
         journaled.check(senders)
@@ -169,4 +178,6 @@ def test_no_kill_loses_or_doubles_an_acknowledged_alert(tmp_path: Path) -> None:
         assert verified.returncode == 0, verified.stderr
         assert json.loads(verified.stdout)["judged"] == lsn
     except BaseException as failure:
-        raise AssertionError(f"{failure!r} in round {number}; again: KILL_SEED={SEED} KILL_ROUNDS={ROUNDS}") from failure
+        raise AssertionError(
+            f"{failure!r} in round {number}; again: KILL_SEED={SEED} KILL_ROUNDS={ROUNDS}"
+        ) from failure

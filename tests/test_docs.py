@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from configparser import ConfigParser
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli import main
+from oracle.listener import replies
 from state import errors
 from state.reason import REASONS
 from tests.conftest import ROOT
@@ -24,6 +26,7 @@ from tests.daemons import running
 from tests.runs import shape
 
 README = ROOT / "README.md"
+OPERATIONS = ROOT / "docs/operations.md"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 DECISION_LINES_MAX = 40
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -173,6 +176,37 @@ def test_the_exit_codes_of_the_readme_are_those_of_the_program() -> None:
     assert table == sorted({0, *(one.exit_code for one in failures)})
     shown = CliRunner().invoke(main, ["--help"]).output.split("Exit codes:")[1]
     assert [int(code) for code in re.findall(r"\b(\d)\s+[a-z]", shown.split("Options:")[0])] == table
+
+
+def test_every_answer_of_the_webhook_stands_in_the_readme() -> None:
+    """The table holds each status, by number and name, and says which of them TradingView sends again."""
+    rows = re.findall(r"^\| ([\d, ]+) `(\w+)` \| .* \| (yes)? ?\|$", README.read_text(), re.MULTILINE)
+    told = {(int(status), name) for numbers, name, _ in rows for status in numbers.split(",")}
+    refused = {(status, replies._NAMES.get(status, "ERROR")) for status in (*replies._NAMES, 500, 503)}
+    assert told == {(201, "ACCEPTED"), (200, "DUPLICATE"), (200, "IGNORED"), *refused}
+    assert [numbers for numbers, _, again in rows if again] == ["500", "503"]
+
+
+def test_the_unit_of_systemd_starts_what_exists() -> None:
+    """Its command is one of the program's, and no exit code that another start may mend keeps it from starting."""
+    (text,) = (body for language, body in BLOCK.findall(OPERATIONS.read_text()) if language == "ini")
+    unit = ConfigParser(interpolation=None)
+    unit.read_string(text)
+    program, command, *words = shlex.split(unit["Service"]["ExecStart"])
+    assert (program.rpartition("/")[2], command) == ("oracle", "run")
+    options = {name for parameter in main.commands["run"].params for name in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= options
+    kept_down = {int(code) for code in unit["Service"]["RestartPreventExitStatus"].split()}
+    lasting = (errors.BadUsage, errors.JournalDamaged, errors.LawBroken)
+    assert kept_down == {one.exit_code for one in lasting}
+
+
+def test_the_code_map_names_every_module() -> None:
+    """Whoever looks for a module finds in which company it stands; nothing is named that is none."""
+    text = (ROOT / "ARCHITECTURE.md").read_text().split("## Code map")[1].split("The reading order")[0]
+    named = set(re.findall(r"`(?:\w+/)?(\w+)`", text)) - {"transitions"}
+    files = {file for folder in ("state", "rules", "oracle") for file in (ROOT / folder).rglob("*.py")}
+    assert named == {file.stem for file in files} - {"__init__"}
 
 
 def keys(tree: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:

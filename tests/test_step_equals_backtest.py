@@ -3,6 +3,7 @@
 `STEP_SEEDS=50` tries as many storms of alerts instead of one.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -51,6 +52,26 @@ def test_a_storm_of_alerts_and_asks_is_its_backtest(tmp_path: Path, seed: int) -
     text = "\n".join(facts)
     assert all(one in text for one in ("PositionClosed", "EntriesHalted", "FlagSet", "duplicate_window", "exit_alert"))
     assert walked(stormy, tmp_path / "daemon") == facts
+
+
+def test_one_payload_file_has_one_history(tmp_path: Path, data_dir: Path) -> None:
+    """Posted to two empty directories, recorded bodies of real senders lead to the same facts, byte for byte."""
+    bodies = [
+        json.loads(line)["body"]
+        for name in ("tv_payloads", "tv_rendered", "predecessor_payloads")
+        for line in (data_dir / "payloads" / f"{name}.jsonl").read_text("utf-8").splitlines()
+    ]
+    alerts = tmp_path / "alerts.jsonl"
+    told = (
+        {"at": f"2026-02-12T15:{number // 6:02}:{number % 6 * 10:02}Z", "body": one}
+        for number, one in enumerate(bodies)
+    )
+    alerts.write_text("".join(f"{json.dumps(one)}\n" for one in told), "utf-8")
+    recorded = script(tmp_path, alerts)
+    facts = walked(recorded, tmp_path / "one")
+    assert "SignalApproved" in "".join(facts)
+    assert walked(recorded, tmp_path / "other") == facts
+    assert backtested(recorded, tmp_path / "backtest") == facts
 
 
 @pytest.mark.parametrize("seed", SEEDS)
