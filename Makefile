@@ -1,6 +1,8 @@
 # The door: every target makes its own environment first, so that a fresh clone needs only python3 >= 3.11 and make.
 PYTHON ?= python3
 STORM_POINTS ?= 20000
+KILL_ROUNDS ?= 300
+STEP_SEEDS ?= 20
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -35,8 +37,8 @@ docs: $(READY)  ## the parts of the documents that follow from the code
 bench: $(READY)  ## the figures of this machine
 	@set -e; for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
-storm: $(READY)  ## the crash tests with STORM_POINTS crash points, and the properties with 2,000 examples each
-	@STORM_POINTS=$(STORM_POINTS) $(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=storm
+storm: $(READY)  ## STORM_POINTS crash points, KILL_ROUNDS killed daemons, STEP_SEEDS storms of alerts, 2,000 examples a property
+	@STORM_POINTS=$(STORM_POINTS) KILL_ROUNDS=$(KILL_ROUNDS) STEP_SEEDS=$(STEP_SEEDS) $(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=storm
 
 $(READY): pyproject.toml
 	@echo "making .venv, once: a minute or two" >&2

@@ -18,13 +18,13 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from aiohttp import web
 
 from oracle import ask
 
+ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "a-token-for-measuring"  # noqa: S105  It opens nothing but the door of this measurement.
 
 CONNECTIONS = (1, 16, 64)

@@ -69,7 +69,9 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
         walk = Walk(loop, tape, books.hear)
         store = await Store.open(directory.database)
         held.push_async_callback(store.close)
-        for at in _steps(walk, arrivals, (config.adopted(adopted), calendar, MarketChosen(MarketKind.TAPE)), span=(start, end)):
+        for at in _steps(
+            walk, arrivals, (config.adopted(adopted), calendar, MarketChosen(MarketKind.TAPE)), span=(start, end)
+        ):
             books.tell()
             if books.waiting >= _RECORDS_PER_BATCH:
                 await books.flush(store)

@@ -111,7 +111,9 @@ def _simulated(job: Job, portfolio: Portfolio, speed: float) -> Setting:
     return Setting(FasterClock(start, speed), market, before)
 
 
-def inputs(portfolio: Portfolio, configured: Config, market: MarketChosen, *, calendar: Calendar | None) -> list[AnyInput]:
+def inputs(
+    portfolio: Portfolio, configured: Config, market: MarketChosen, *, calendar: Calendar | None
+) -> list[AnyInput]:
     """What has to be adopted that is not in force yet, in the order of the law: configuration, calendar, market."""
     adopted = config.adopted(configured)
     found: list[AnyInput] = []

@@ -70,7 +70,7 @@ json_option = click.option(
 limit_option = click.option("--limit", type=COUNT, default=50, show_default=True, help="Show the newest so many.")
 words_option = click.option("--reason", "words", default="", help="Why, in words; kept with the record.")
 port_option = click.option(
-    "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Port of the webhook."
+    "--port", type=click.IntRange(0, 65_535), help="Port of the webhook; without it, that of the configuration."
 )
 
 

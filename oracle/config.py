@@ -142,7 +142,11 @@ LAWS: tuple[Law, ...] = (
     (("listener.port",), lambda c: c.listener.port <= 65_535, "must be at most 65,535"),
     (("listener.read_s_max",), lambda c: c.listener.read_s_max >= 1, "must be at least 1 second"),
     (("listener.idle_s_max",), lambda c: c.listener.idle_s_max >= 1, "must be at least 1 second"),
-    (("listener.connections_max",), lambda c: c.listener.connections_max >= 1, "must be at least 1 for anybody to call"),
+    (
+        ("listener.connections_max",),
+        lambda c: c.listener.connections_max >= 1,
+        "must be at least 1 for anybody to call",
+    ),
     (("inbox.alerts_max",), lambda c: c.inbox.alerts_max >= 1, "must be at least 1, or no alert is ever taken"),
     (("inbox.reserved_max",), lambda c: c.inbox.reserved_max >= 1, "must be at least 1 for the operator to be heard"),
     (

@@ -31,7 +31,7 @@ from oracle.version import code_version
 from state.disk import Disk
 from state.errors import OracleFailure
 from state.frames import Mark, Run
-from state.inputs import AlertReceived, CalendarAdopted, OperatorAsked, TickReached
+from state.inputs import CalendarAdopted
 from state.journal import Journal
 from state.portfolio import Portfolio
 from state.recovery import History, Recovered, recover
@@ -40,9 +40,6 @@ from state.snapshots import Store
 from state.writer import Writer
 
 _CALENDAR_LOOK_S = 3_600.0
-_ASKING = (AlertReceived.__name__, OperatorAsked.__name__)
-_LOOK_BACK_RECORDS = 512
-"""More than are ever taken between two cycles of a running clock; before one that stands, any one of them is enough."""
 
 
 class Outside(msgspec.Struct, frozen=True):
@@ -96,14 +93,6 @@ def _tell_recovery(log: Log, journal: Journal, recovered: Recovered) -> None:
         log.event("database", level="warning", words=words)
     if recovered.portfolio.lsn:
         log.event("recovered", record=recovered.portfolio.lsn, folded=recovered.folded, snapshot=recovered.snapshot_lsn)
-
-
-def _cycle_owed(history: History, lsn: int) -> bool:
-    """Whether an alert or an ask came after the last cycle: the process ended before the cycle it asked for."""
-    owed = False
-    for body in history.bodies(max(1, lsn - _LOOK_BACK_RECORDS)):
-        owed = body.kind in _ASKING or (owed and body.kind != TickReached.__name__)
-    return owed
 
 
 class _Given(NamedTuple):
@@ -163,8 +152,7 @@ class _Daemon:
         portfolio, now = heart.portfolio, self._where.clock.now()
         calendar = beginning.calendar_wanted(portfolio, self._where.feed, now)
         found = beginning.inputs(portfolio, self._configured, self._where.market, calendar=calendar)
-        history = History(self._outside.disk, DataDirectory(self._job.data).journal)
-        heart.begin(tuple(found), at=now, owed=_cycle_owed(history, portfolio.lsn))
+        heart.begin(tuple(found), at=now)
 
     @contextlib.asynccontextmanager
     async def _served(self, heart: Heart, status: Status) -> AsyncIterator[tuple[str, int]]:

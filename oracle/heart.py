@@ -18,9 +18,8 @@ from oracle.loop import Loop
 from oracle.market.port import Feed
 from oracle.market.tape import Tape
 from oracle.walk import Steps, Walk
-from rules import due, wants
+from rules import wants
 from rules.settings import Settings
-from state.effects import outstanding
 from state.errors import BadUsage, OracleFailure
 from state.frames import Mark
 from state.inputs import (
@@ -69,7 +68,6 @@ class Heart:
 
     refusals: Refusals | None = None
     last_cycle_at = 0
-    cycles = 0
     alerts = 0
     cycle_ns = 0
     """How long the last cycle took, in ns of the machine."""
@@ -84,8 +82,6 @@ class Heart:
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._moved = asyncio.Event()
         self._turn = asyncio.Lock()
-        # After a restart, what was due or in flight is asked about at once.
-        self._owed = bool(due.signals(loop.portfolio) or outstanding(loop.portfolio.working_orders()))
         self._stopping = False
         self._day: date | None = None
         self._bytes_before = 0
@@ -102,6 +98,11 @@ class Heart:
     def now(self) -> int:
         """What the clock shows, in ns UTC."""
         return self._clock.now()
+
+    @property
+    def cycles(self) -> int:
+        """How many cycles were run."""
+        return self._steps.cycles
 
     @property
     def settings(self) -> Settings:
@@ -164,7 +165,7 @@ class Heart:
         async with self._turn:
             while len(self._inbox):
                 await self._take_waiting()
-            if self._owed:
+            if self.portfolio.owed:
                 self._cycle()
             for at in self._steps.until(to):
                 self.last_cycle_at = at
@@ -178,9 +179,8 @@ class Heart:
 
     # -- the beat -----------------------------------------------------------------------------------------------
 
-    def begin(self, inputs: tuple[AnyInput, ...], *, at: int, owed: bool = False) -> None:
-        """Take in what must be known before anything else; `owed` is a cycle that the process before this one owed."""
-        self._owed = self._owed or owed
+    def begin(self, inputs: tuple[AnyInput, ...], *, at: int) -> None:
+        """Take in what must be known before anything else."""
         for one in inputs:
             self._steps.take(one, at=at)
 
@@ -199,7 +199,7 @@ class Heart:
                 if not self._by_hand and self._is_due():
                     self._cycle()
                 await self._take_waiting()
-                if not self._by_hand and self._owed:
+                if not self._by_hand and self.portfolio.owed:
                     await self._answered()
                     self._cycle()
                 self._clock.bound(None if self._by_hand else self._next_at())
@@ -256,7 +256,6 @@ class Heart:
             record = self._steps.take(waiting.told, at=self._clock.now())
             if waiting.answer is not None:
                 self._answers.append((self._untold[-1], waiting.answer))
-            self._owed = self._owed or isinstance(record.input, AlertReceived | OperatorAsked)
             self.alerts += isinstance(record.input, AlertReceived)
             if isinstance(record.input, OperatorAsked) and record.input.ask is Ask.RESUME:
                 self._clock.confirm()
@@ -278,8 +277,8 @@ class Heart:
         at, begun = max(self._clock.now(), self.portfolio.now), monotonic()
         self._steps.cycle(at)
         self._looked_at = monotonic()
-        self.last_cycle_at, self._owed = at, False
-        self.cycles, self.cycle_ns = self.cycles + 1, self._looked_at - begun
+        self.last_cycle_at = at
+        self.cycle_ns = self._looked_at - begun
 
     def _is_due(self) -> bool:
         at = self._next_at()

@@ -47,16 +47,20 @@ class Prepared(NamedTuple):
         ]
 
 
-def prepare(root: Path, port: int, *, url: str | None = None) -> Prepared:
+def prepare(root: Path, port: int | None = None, *, url: str | None = None) -> Prepared:
     """Make a new data directory, for its owner only, for a process on a port that is reached under `url` from outside.
+
+    A port is written into its configuration; without one, the default stands there.
 
     Raises BadUsage when the directory holds something already, or the URL is none.
     """
+    usual = config.Config().listener.port
+    port = usual if port is None else port
     webhook = webhook_of(url or f"http://{_HERE}:{port}")
     DataDirectory(root).make()
     token = ids.token()
     prepared = Prepared(root / "config.toml", root / keys.FILE, port, webhook, message(token))
-    _write(prepared.config, config.template())
+    _write(prepared.config, config.template().replace(f"\nport = {usual:_}\n", f"\nport = {port}\n"))
     _write(prepared.secrets, f"WEBHOOK_TOKEN={token}\n")
     return prepared
 

@@ -16,7 +16,6 @@ from state.inputs import MarketKind
 from state.reason import words
 from state.writer import Writer
 
-
 _NO_MARKET = (
     "no market is configured: every signal is refused market_data_unavailable; "
     "start with --simulate SPEED for an invented one"
@@ -75,7 +74,11 @@ class Status:
         now = clock.now()
         return {
             "mode": self.mode,
-            "clock": "by hand" if isinstance(clock, StepClock) else "faster" if isinstance(clock, FasterClock) else "wall",
+            "clock": "by hand"
+            if isinstance(clock, StepClock)
+            else "faster"
+            if isinstance(clock, FasterClock)
+            else "wall",
             "speed": self._job.simulate,
             "now": now,
             **self._next_open(now),
@@ -127,8 +130,6 @@ class Status:
         oldest_s = self._heart.settings.gates.spot_age_s_max
         watched = {symbol for (symbol, _), until in portfolio.watches.items() if until >= now}
         spots = portfolio.market.spots
-        stale = sorted(
-            one for one in watched if one not in spots or now - spots[one].at > oldest_s * SECOND
-        )
+        stale = sorted(one for one in watched if one not in spots or now - spots[one].at > oldest_s * SECOND)
         if stale:
             yield "market_stale", f"no price younger than {oldest_s} s of {', '.join(stale[:5])}"

@@ -22,6 +22,9 @@ Told = Callable[[Record, int], None]
 class Steps:
     """A loop, a feed and the paper broker. `told` hears every record and the instant it was seen."""
 
+    cycles = 0
+    """How many cycles were run."""
+
     def __init__(self, loop: Loop, feed: Feed, told: Told) -> None:
         self._loop = loop
         self._observer = Observer(feed)
@@ -41,6 +44,7 @@ class Steps:
 
     def cycle(self, at: int) -> None:
         """Observe what is wanted, decide, and let the broker answer."""
+        self.cycles += 1
         settings = self._loop.settings
         plan = wants.plan(self.portfolio, settings.wants, settings.profiles.entry_dte(), now=at)
         self.take(self._observer.observe(self.portfolio, plan, at), at=at)

@@ -45,6 +45,7 @@ class PortfolioState(msgspec.Struct, frozen=True, array_like=True):
     watched_contracts: tuple[tuple[str, int], ...]
     alerts: tuple[tuple[tuple[str, str], int], ...]
     ticked_at: int
+    owed: bool
     chosen: MarketChosen | None
     halts: tuple[Halt, ...]
     flags: tuple[tuple[str, bool], ...]
@@ -82,6 +83,7 @@ def encode(portfolio: Portfolio) -> bytes:
             watched_contracts=tuple(p.watched_contracts.items()),
             alerts=tuple(p.alerts.items()),
             ticked_at=p.ticked_at,
+            owed=p.owed,
             chosen=p.chosen,
             halts=tuple(p.halts.values()),
             flags=tuple(p.flags.items()),
@@ -112,7 +114,7 @@ def decode(body: bytes) -> Portfolio:
     portfolio.watches = dict(state.watches)
     portfolio.watched_contracts = dict(state.watched_contracts)
     portfolio.alerts = dict(state.alerts)
-    portfolio.ticked_at, portfolio.chosen = state.ticked_at, state.chosen
+    portfolio.ticked_at, portfolio.owed, portfolio.chosen = state.ticked_at, state.owed, state.chosen
     portfolio.halts = {one.code: one for one in state.halts}
     portfolio.flags = dict(state.flags)
     portfolio.ledgers = dict(state.ledgers)

@@ -11,7 +11,15 @@ from state.calendar import Calendar
 from state.contract import Contract
 from state.errors import LawBroken
 from state.halt import Halt
-from state.inputs import AnyInput, CalendarAdopted, ConfigAdopted, MarketChosen, TickReached
+from state.inputs import (
+    AlertReceived,
+    AnyInput,
+    CalendarAdopted,
+    ConfigAdopted,
+    MarketChosen,
+    OperatorAsked,
+    TickReached,
+)
 from state.ledger import LEDGERS, Day, Ledger
 from state.market import MarketView
 from state.order import Order
@@ -27,7 +35,8 @@ class Portfolio:
 
     `undecided`, `working` and `asked` are indexes (insertion ordered) over the nouns that still owe something.
     `hashes` and `accepted` are the two layers of deduplication, `watches` what is observed and until when. `halts` are the
-    reasons to open nothing by their codes, `flags` the switches that were set over the configuration.
+    reasons to open nothing by their codes, `flags` the switches that were set over the configuration. `ticked_at` is the
+    last cycle, `owed` whether an alert or an ask has come since.
     """
 
     def __init__(self) -> None:
@@ -51,6 +60,7 @@ class Portfolio:
         self.watched_contracts: dict[str, int] = {}
         self.alerts: dict[tuple[str, str], int] = {}
         self.ticked_at = 0
+        self.owed = False
         self.chosen: MarketChosen | None = None
         self.halts: dict[str, Halt] = {}
         self.flags: dict[str, bool] = {}
@@ -79,10 +89,12 @@ class Portfolio:
                 self._fund(told.cash_start)
             case MarketChosen():
                 self.chosen = told
-            case TickReached(seen=None):
-                self.ticked_at = seen_at
-            case TickReached(seen=seen) if seen is not None:
-                self.ticked_at = seen_at
+            case AlertReceived() | OperatorAsked():
+                self.owed = True
+            case TickReached(seen=seen):
+                self.ticked_at, self.owed = seen_at, False
+                if seen is None:
+                    return
                 if seen.newest_at > seen_at:
                     raise LawBroken(f"record {lsn} carries a market value from after it was seen")
                 self.market.take_in(seen)

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from oracle.ask import Asker, looks, reached
+from oracle.ask import Asker, looks
 from oracle.directory import DataDirectory
 from oracle.stored import export_lines
 from state.disk import Disk
-from state.errors import OracleFailure
 from state.record import Record, decode
 from state.segments import read
 from tests.conftest import ROOT
@@ -195,11 +194,3 @@ def records(data: Path, from_lsn: int = 1) -> Iterator[tuple[int, Record]]:
 def exported(data: Path) -> list[str]:
     """The facts of a directory's journal, as `oracle journal export --facts` prints them."""
     return list(export_lines(data, facts_only=True))
-
-
-def alone(data: Path) -> bool:
-    """Whether no process answers for a directory."""
-    try:
-        return reached(data) is None
-    except OracleFailure:
-        return False

@@ -1,4 +1,4 @@
-"""No market: a feed that answers nothing and says what it owes."""
+"""No market: a feed that answers nothing, and does not repeat in every tick that it has nothing."""
 
 from datetime import date
 
@@ -18,22 +18,22 @@ PLAN = Plan(
 )
 
 
-def test_no_market_answers_nothing_and_misses_every_symbol() -> None:
+def test_no_market_answers_nothing() -> None:
     """Nothing is made up, in a session or out of it."""
     for clock in ("10:30:00", "20:00:00"):
         raw = NoMarket().observe(PLAN, new_york(DAY, clock), calendar=CALENDAR)
-        assert (raw.source, raw.missed) == ("none", ("SPY", "QQQ"))
+        assert (raw.source, raw.missed) == ("none", ())
         assert (raw.spots, raw.settlements, raw.contracts) == ((), (), ())
         assert NoMarket().next_instant(new_york(DAY, clock)) is None
         columns = (raw.at, raw.bid, raw.ask, raw.bid_size, raw.ask_size, raw.flags)
         assert {(column.dtype.name, column.shape) for column in columns} == {("int64", (0,))}
 
 
-def test_a_tick_without_a_market_tells_what_is_missing() -> None:
-    """There is nothing to see, and each cycle says of what."""
+def test_a_tick_without_a_market_is_empty() -> None:
+    """There is nothing to see, however much is watched."""
     portfolio, watcher = opened(CALENDAR, new_york(DAY, "10:30:00")), Observer(NoMarket())
     for clock in ("10:30:00", "10:30:01"):
         told = watcher.observe(portfolio, PLAN, new_york(DAY, clock))
-        assert told == TickReached(None, ("SPY", "QQQ"))
+        assert told == TickReached(None)
         portfolio.take_in(told, lsn=portfolio.lsn + 1, seen_at=new_york(DAY, clock))
     assert portfolio.market.source == "none"

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from oracle.inbox import InboxSettings
 from oracle.keys import Keys
-from oracle.listener.listening import Listener
 from oracle.listener.connections import Connections
 from oracle.listener.limits import ListenerSettings
+from oracle.listener.listening import Listener
 from oracle.listener.refusals import Refusals
 from state.inputs import AlertReceived
 from tests.calling import QUICK, SAFETY_S, TOKEN, Front, InboxDoor, StageDoor, answer_in, listening, request, until

@@ -40,7 +40,9 @@ def test_a_decision_is_one_line() -> None:
         "code": "signal_stale",
     }
     (text,) = lines(LogSettings(), TAKEN)
-    assert text.startswith("time=2026-02-13T15:30:00.123Z level=info event=SignalRefused id=sig-000001 code=signal_stale")
+    assert text.startswith(
+        "time=2026-02-13T15:30:00.123Z level=info event=SignalRefused id=sig-000001 code=signal_stale"
+    )
 
 
 @pytest.mark.config_effect("log.level")

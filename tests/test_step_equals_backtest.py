@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.daemons import SMALL, running
+from tests.daemons import SMALL
 from tests.stepped import Script, backtested, storm, walked
 
 DEMO = ROOT / "fixtures" / "demo"
 SEEDS = range(int(os.environ.get("STEP_SEEDS", "1")))
+WEATHER = ("PositionClosed", "EntriesHalted", "FlagSet", "duplicate_window", "exit_alert", "nothing_to_close")
+"""What the first storm holds at least, so that it is one."""
+
 CONFIG = f"""{SMALL}
 [intake]
 exit_alerts = "close"
@@ -49,8 +52,7 @@ def test_a_storm_of_alerts_and_asks_is_its_backtest(tmp_path: Path, seed: int) -
     """Several at one instant, at instants of the tape and between them; closes, halts, flags and requeues among them."""
     stormy = script(tmp_path, storm(tmp_path / "alerts.jsonl", seed, 150))
     facts = backtested(stormy, tmp_path / "backtest")
-    text = "\n".join(facts)
-    assert all(one in text for one in ("PositionClosed", "EntriesHalted", "FlagSet", "duplicate_window", "exit_alert"))
+    assert seed or all(one in "".join(facts) for one in WEATHER)
     assert walked(stormy, tmp_path / "daemon") == facts
 
 
@@ -77,6 +79,6 @@ def test_one_payload_file_has_one_history(tmp_path: Path, data_dir: Path) -> Non
 @pytest.mark.parametrize("seed", SEEDS)
 def test_kills_between_the_steps_change_nothing(tmp_path: Path, seed: int) -> None:
     """Killed and started again several times on the way, with signals due, orders in flight and positions held."""
-    stormy = script(tmp_path, storm(tmp_path / "alerts.jsonl", 100 + seed, 60))
+    stormy = script(tmp_path, storm(tmp_path / "alerts.jsonl", 100 + seed, 40))
     facts = backtested(stormy, tmp_path / "backtest")
     assert walked(stormy, tmp_path / "daemon", seed=seed) == facts

@@ -16,7 +16,7 @@ def test_the_supervisor_hears_each_message(tmp_path: Path) -> None:
 
 
 def test_an_abstract_address_is_understood() -> None:
-    """systemd writes a leading @ for a zero byte."""
+    """The supervisor writes a leading @ for a zero byte."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind("\0oracle-notify-test")
         Supervisor({"NOTIFY_SOCKET": "@oracle-notify-test"}).say("STOPPING=1")

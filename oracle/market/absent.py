@@ -8,7 +8,7 @@ from state.calendar import Calendar
 
 
 class NoMarket:
-    """A feed that knows nothing and says so: every symbol of a plan is missed."""
+    """A feed that knows nothing. It names nothing as missed either: that there is no market stands in the journal once."""
 
     source = "none"
     carry = Carry()
@@ -17,7 +17,7 @@ class NoMarket:
         """Never: nothing becomes known."""
         return None
 
-    def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:  # noqa: ARG002 the port asks so
+    def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:  # noqa: ARG002  The port asks so.
         """No price and no quote, at any instant."""
         none = np.zeros(0, np.int64)
-        return RawQuotes(self.source, (), (), (), none, none, none, none, none, none, missed=plan.symbols)
+        return RawQuotes(self.source, (), (), (), none, none, none, none, none, none)
