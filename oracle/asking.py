@@ -3,16 +3,19 @@
 Deliberately absent: doing any of it. The process decides, writes its record, and these lines say what that holds.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from oracle.ask import Asker, looks
+from oracle.moments import SIMULATED, simulated
 from oracle.narrate import clock, percent, usd
 from state import money
 from state.errors import BadUsage, OracleFailure
 from state.reason import words as words_of
 
 ALL = "all"
+SIMULATED_PRICES = f"prices: {SIMULATED}"
+"""The last line of whatever shows prices that nobody ever paid."""
+
 SWITCHES = {"on": "flag_on", "off": "flag_off", "default": "flag_clear"}
 _LIVE_MAX = 100_000
 
@@ -100,29 +103,58 @@ class Closing:
     def __init__(self, asker: Asker, about: str) -> None:
         """`about` is a position id, or `all` for every live one."""
         self._asker, self._about = asker, about
-        phases = ("open", "closing")
-        live = (asker.rows("positions", limit=_LIVE_MAX, where=(f"phase={one}",)) for one in phases)
-        self._ids = [one["id"] for rows in live for one in rows] if about == ALL else [about]
+        self._ids: list[str] = []
+        self._reports: dict[str, Row] = {}
+        self._simulated = False
 
     def ask(self, words: str, *, wait_s: float) -> Came:
         """Ask, and wait a while for the fills: the ask's record and, under `positions`, a report of every position.
 
         A report is the position's row with `waits_for`: nothing when it is closed, a fill, or the next open, with
-        `next_open_at`; for an open nobody waits. Raises OracleFailure when there is nothing to close.
+        `next_open_at`; for an open nobody waits. `simulated` says whether prices are invented. What was asked stands in
+        the journal whatever the database is able to show: when it shows nothing, `unshown` says why, else it is None.
+        Raises OracleFailure when there is nothing to close.
         """
         came = asked(self._asker, "close", about=self._about, words=words)
-        reports: list[Row] = []
-        for _ in looks(wait_s):
-            next_open = self._asker.status().get("next_open_at")
-            reports = [_report(one, next_open) for one in self._rows()]
-            if not any(one["waits_for"] is not None and one["next_open_at"] is None for one in reports):
-                break
-        given_up = [line for one in came.answer["facts"] if one["fact"] == "OrderCancelAsked" and (line := _line(one))]
-        return Came({**came.answer, "positions": reports}, [*map(_position_line, reports), *given_up])
+        facts = came.answer["facts"]
+        now_asked = [one["position_id"] for one in facts if one["fact"] == "CloseAsked"]
+        self._ids = now_asked if self._about == ALL else [self._about]
+        unshown = None
+        try:
+            self._watch(wait_s)
+        except OracleFailure as failure:
+            unshown = str(failure)
+        told = {"positions": list(self._reports.values()), "simulated": self._simulated, "unshown": unshown}
+        lines = [line for one in self._ids if (line := self._line(one, unshown)) is not None]
+        lines += [line for one in facts if one["fact"] == "OrderCancelAsked" and (line := _line(one))]
+        label = [SIMULATED_PRICES] if self._simulated else []
+        return Came({**came.answer, **told}, [*(lines or came.lines), *label])
 
-    def _rows(self) -> Iterator[Row]:
-        for one in self._ids:
-            yield from self._asker.rows("positions", limit=1, where=(f"id={one}",))
+    def _watch(self, wait_s: float) -> None:
+        """Look at the positions until none of them waits for what may come in time."""
+        for _ in looks(wait_s):
+            status = self._asker.status()
+            self._simulated |= status["simulated"]
+            if self._about == ALL:
+                self._ids += [one for one in self._asked() if one not in self._ids]
+            for one in self._ids:
+                for row in self._asker.rows("positions", limit=1, where=(f"id={one}",)):
+                    self._reports[one] = _report(row, status.get("next_open_at"))
+                    self._simulated |= simulated(row)
+            if not any(one["waits_for"] is not None and one["next_open_at"] is None for one in self._reports.values()):
+                break
+
+    def _asked(self) -> list[str]:
+        """Every live position that is to be closed: an earlier ask is not recorded again."""
+        phases = ("open", "closing")
+        live = (self._asker.rows("positions", limit=_LIVE_MAX, where=(f"phase={one}",)) for one in phases)
+        return [one["id"] for rows in live for one in rows if one["close_asked"] is not None]
+
+    def _line(self, position_id: str, unshown: str | None) -> str | None:
+        report = self._reports.get(position_id)
+        if unshown is not None and (report is None or report["waits_for"] is not None):
+            return f"asked to close {position_id}; the database cannot show what became of it: {unshown}"
+        return None if report is None else _position_line(report)
 
 
 def _report(row: Row, next_open: int | None) -> Row:

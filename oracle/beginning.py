@@ -140,8 +140,11 @@ def calendar_wanted(portfolio: Portfolio, feed: Feed, now: int) -> Calendar | No
     today = day_of(now)
     if known is not None and known.covers(now) and known.last - today >= _LEFT_MIN:
         return None
-    first = today - _BEFORE if known is None else max(known.first, today - _KEPT)
-    return sessions.build(min(first, today - _BEFORE), today + _AFTER)
+    if known is None:
+        return sessions.build(today - _BEFORE, today + _AFTER)
+    # What was seen last must be in it, however long ago that was.
+    first = min(max(known.first, today - _KEPT), today - _BEFORE, day_of(portfolio.now) - timedelta(days=1))
+    return sessions.build(first, today + _AFTER)
 
 
 def day_of(instant: int) -> date:

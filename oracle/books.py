@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from state.errors import OracleFailure
+from state.inputs import AlertReceived
 from state.portfolio import Portfolio
 from state.projecting import Projector
 from state.record import Record
@@ -19,8 +20,9 @@ from state.tables import Projected
 SNAPSHOT_RECORDS = 20_000
 """Records between two snapshots, which a restart after a crash would have to fold: about a second."""
 
-WAITING_MAX = 100_000
-"""Records whose rows are kept while the database refuses; beyond them the next start fills the tables."""
+WAITING_MAX = 50_000
+WAITING_BYTES_MAX = 64 * 2**20
+"""Records, and bytes of alerts, whose rows are kept while the database refuses; beyond them the next start fills the tables."""
 
 _BATCH_MAX = 2_000
 _RETRY_S = 1.0
@@ -41,14 +43,20 @@ class Books:
         self._turn = asyncio.Lock()
         self._readers: list[tuple[int, asyncio.Future[None]]] = []
         self._snapshot_records, self._snapshot_lsn = snapshot_records, portfolio.lsn
+        self._bytes, self._full = 0, False
         self.trouble = None
         self.kept: Callable[[], None] = lambda: None
         """Called after a snapshot was kept."""
 
     def hear(self, record: Record, seen_at: int) -> None:
         """Note what a record changes, right after the portfolio folded it."""
-        if len(self._rows) < WAITING_MAX:
-            self._rows.append(self._projector.project(self._portfolio, record, seen_at))
+        if isinstance(record.input, AlertReceived):
+            self._bytes += len(record.input.body)
+        if self._full or len(self._rows) >= WAITING_MAX or self._bytes > WAITING_BYTES_MAX:
+            # From here on there would be a gap: the next start fills it from the journal.
+            self._full = True
+            return
+        self._rows.append(self._projector.project(self._portfolio, record, seen_at))
 
     def release(self, durable: tuple[int, bytes]) -> None:
         """Let the rows of all records up to a durable LSN be written; `durable` is that LSN and the digest there."""
@@ -59,6 +67,8 @@ class Books:
         """Return once the tables hold everything up to a durable record. Raises OracleFailure while they cannot."""
         if self.trouble is not None:
             raise self.trouble
+        if self._full:
+            raise OracleFailure("the database refused for too long and lacks records: start again, which fills it")
         if self._store.applied_lsn < lsn:
             reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._readers.append((lsn, reader))
@@ -101,6 +111,7 @@ class Books:
                 for _ in ready:
                     self._rows.popleft()
                 self._answer(None)
+            self._bytes = 0 if not self._rows else self._bytes
         self._answer(None)
 
     def _ready(self) -> list[Projected]:

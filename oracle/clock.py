@@ -28,6 +28,12 @@ def monotonic() -> int:
     return time.monotonic_ns()
 
 
+def _running() -> int:
+    """Nanoseconds since the machine started, also of those it slept: a suspended machine is no jump where it is known."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic_ns() if boot is None else time.clock_gettime_ns(boot)
+
+
 class Clock(Protocol):
     """What the daemon asks of time."""
 
@@ -53,15 +59,26 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The machine's own time, watched for jumps."""
+    """The machine's own time, watched for jumps: one that is not made good or confirmed is not believed.
+
+    Until then it goes on from before the jump, so that a wrong hour never gets into a record.
+    """
 
     def __init__(self) -> None:
-        self._ahead = self._apart()
+        self._ahead = time.time_ns() - _running()
         self._by = 0
 
     def now(self) -> int:
-        """The machine's time."""
-        return time.time_ns()
+        """The machine's time, without the steps that nobody confirmed."""
+        wall = time.time_ns()
+        ahead = wall - _running()
+        step, self._ahead = ahead - self._ahead, ahead
+        # A clock that is led back slowly is followed, so that years of small corrections are no jump.
+        if abs(step) > JUMP_NS_MIN:
+            self._by += step
+            if abs(self._by) <= JUMP_NS_MIN:
+                self._by = 0
+        return wall - self._by
 
     def wait_s(self, instant: int) -> float:
         """Seconds until an instant."""
@@ -71,24 +88,13 @@ class WallClock:
         """The machine's time waits for nobody."""
 
     def jumped(self) -> int:
-        """The sum of all steps of the clock that are not made good; to be asked about every second.
-
-        A clock that is led back slowly is followed, so that years of small corrections are no jump.
-        """
-        ahead = self._apart()
-        step, self._ahead = ahead - self._ahead, ahead
-        if abs(step) > JUMP_NS_MIN:
-            self._by += step
-            if abs(self._by) <= JUMP_NS_MIN:
-                self._by = 0
+        """The sum of all steps of the clock that are not made good; to be asked about every second."""
+        self.now()
         return self._by
 
     def confirm(self) -> None:
-        """Forget the steps so far."""
-        self._ahead, self._by = self._apart(), 0
-
-    def _apart(self) -> int:
-        return time.time_ns() - time.monotonic_ns()
+        """Believe the machine's time from here on."""
+        self._ahead, self._by = time.time_ns() - _running(), 0
 
 
 class FasterClock:

@@ -21,6 +21,8 @@ from oracle.directory import DataDirectory
 from oracle.heart import Heart, World
 from oracle.ids import run_id
 from oracle.inbox import Inbox, Taken
+from oracle.keys import Keys
+from oracle.listener import address
 from oracle.listener.listening import Listener
 from oracle.local import Local
 from oracle.log import Log
@@ -29,9 +31,9 @@ from oracle.status import Status
 from oracle.systemd import Supervisor
 from oracle.version import code_version
 from state.disk import Disk
-from state.errors import OracleFailure
+from state.errors import BadUsage, OracleFailure
 from state.frames import Mark, Run
-from state.inputs import CalendarAdopted
+from state.inputs import CalendarAdopted, MarketKind
 from state.journal import Journal
 from state.portfolio import Portfolio
 from state.recovery import History, Recovered, recover
@@ -58,16 +60,19 @@ async def run(job: Job, outside: Outside | None = None) -> None:
     tape = beginning.recorded(job)
     directory = DataDirectory(job.data)
     configured = _configured(job, directory)
+    door = _door(job, configured)
     log = Log(configured.log)
     async with AsyncExitStack() as held:
-        journal = _journal(directory, configured, outside.disk)
+        held.callback(log.close)
+        journal = _journal(directory, configured, door, disk=outside.disk)
         held.callback(journal.close)
         store = await Store.open(directory.database)
         held.push_async_callback(store.close)
         recovered = await recover(History(outside.disk, directory.journal), store)
         _tell_recovery(log, journal, recovered)
         where = beginning.setting(job, recovered.portfolio, tape)
-        daemon = _Daemon(_Given(job, configured, log, outside), where)
+        _tell_setting(log, job, where, recovered)
+        daemon = _Daemon(_Given(job, configured, door, log, outside), where)
         await daemon.live(journal, store, recovered.portfolio)
         log.event("stopped", record=recovered.portfolio.lsn)
 
@@ -78,12 +83,47 @@ def _configured(job: Job, directory: DataDirectory) -> Config:
     return config.load(job.config or (own if own.is_file() else None))
 
 
-def _journal(directory: DataDirectory, configured: Config, disk: Disk) -> Journal:
+class _Door(NamedTuple):
+    """Where alerts come in, and what proves them."""
+
+    secrets: Keys
+    host: str
+    port: int
+
+    def check(self) -> None:
+        """Raise BadUsage when it cannot be opened."""
+        address.check(self.secrets, self.host, self.port)
+
+
+def _door(job: Job, configured: Config) -> _Door:
+    settings = configured.listener
+    port = settings.port if job.port is None else job.port
+    return _Door(keys.load(job.data, os.environ), job.host or settings.host, port)
+
+
+def _journal(directory: DataDirectory, configured: Config, door: _Door, *, disk: Disk) -> Journal:
+    """The journal of a directory, begun only when everything else could be; who holds it is told before the door's state."""
     run_of = Run(run_id(), code_version(), os.uname().nodename)
-    if is_initialised(disk, directory.journal):
-        return Journal.open(disk, directory.journal, run=run_of, limits=configured.journal.limits)
-    directory.prepare()
-    return Journal.create(disk, directory.journal, run=run_of, limits=configured.journal.limits)
+    if not is_initialised(disk, directory.journal):
+        door.check()
+        directory.prepare()
+        return Journal.create(disk, directory.journal, run=run_of, limits=configured.journal.limits)
+    journal = Journal.open(disk, directory.journal, run=run_of, limits=configured.journal.limits)
+    try:
+        door.check()
+    except BadUsage:
+        journal.close()
+        raise
+    return journal
+
+
+def _tell_setting(log: Log, job: Job, where: Setting, recovered: Recovered) -> None:
+    """Say what of the market a reader of the log must know."""
+    if where.market.kind is MarketKind.SIMULATED:
+        log.market = str(MarketKind.SIMULATED)
+        if job.start is not None and recovered.portfolio.chosen is not None:
+            words = "--start is left aside: this directory goes on where its journal ends"
+            log.event("continued", level="warning", words=words)
 
 
 def _tell_recovery(log: Log, journal: Journal, recovered: Recovered) -> None:
@@ -100,6 +140,7 @@ class _Given(NamedTuple):
 
     job: Job
     configured: Config
+    door: _Door
     log: Log
     outside: Outside
 
@@ -108,7 +149,7 @@ class _Daemon:
     """One run of the daemon, from its recovered portfolio on."""
 
     def __init__(self, given: _Given, where: Setting) -> None:
-        self._job, self._configured, self._log, self._outside = given
+        self._job, self._configured, self._door, self._log, self._outside = given
         self._where = where
         self._stopped = self._outside.stopped or asyncio.Event()
 
@@ -137,6 +178,7 @@ class _Daemon:
             self._outside.heard(taken)
 
         heart = Heart(loop, writer, world, told)
+        heart.longer = lambda known, at: beginning.calendar_wanted(known, self._where.feed, at)
         try:
             self._adopt(heart)
             status = Status(self._job, self._where, heart, writer)
@@ -144,12 +186,21 @@ class _Daemon:
             async with _beside(books.run()), self._served(heart, status) as address:
                 self._outside.ready(*address)
                 await self._beat(heart)
-            await books.close()
+            await self._put_away(books)
         finally:
             writer.close()
 
+    async def _put_away(self, books: Books) -> None:
+        """Write the last rows and a snapshot; without them the next start takes longer, and nothing is lost."""
+        try:
+            await books.close()
+        except OracleFailure as failure:
+            self._log.event("database", level="warning", words=str(failure))
+
     def _adopt(self, heart: Heart) -> None:
-        portfolio, now = heart.portfolio, self._where.clock.now()
+        portfolio = heart.portfolio
+        # A clock that was set back over a restart must not lead to a calendar that ends before the journal does.
+        now = max(self._where.clock.now(), portfolio.now)
         calendar = beginning.calendar_wanted(portfolio, self._where.feed, now)
         found = beginning.inputs(portfolio, self._configured, self._where.market, calendar=calendar)
         heart.begin(tuple(found), at=now)
@@ -157,17 +208,17 @@ class _Daemon:
     @contextlib.asynccontextmanager
     async def _served(self, heart: Heart, status: Status) -> AsyncIterator[tuple[str, int]]:
         """The local API and the listener, open while the block runs."""
-        secrets = keys.load(self._job.data, os.environ)
-        settings = self._configured.listener
+        secrets, host, wanted = self._door
         async with Local(self._job.data, heart, status):
-            listener = Listener(heart, secrets, settings, health=status.health)
-            host = self._job.host or settings.host
-            port = await listener.start(host, settings.port if self._job.port is None else self._job.port)
+            listener = Listener(heart, secrets, self._configured.listener, health=status.health)
+            port = await listener.start(host, wanted)
             heart.refusals = listener.refusals
             status.listens(host, port, has_secret=bool(secrets))
             supervisor = Supervisor(os.environ)
             try:
-                self._log.event("ready", url=status.url, market=str(self._where.market.kind), words=status.words())
+                blocked = status.words()
+                market = str(self._where.market.kind)
+                self._log.event("ready", url=status.url, market=market, **({"words": blocked} if blocked else {}))
                 supervisor.say("READY=1", f"STATUS=listening on {status.url}")
                 yield host, port
             finally:
@@ -183,8 +234,8 @@ class _Daemon:
         """Adopt a longer calendar before the adopted one ends."""
         while True:
             await asyncio.sleep(_CALENDAR_LOOK_S)
-            wanted = (heart.portfolio, self._where.feed, self._where.clock.now())
-            longer = await asyncio.to_thread(beginning.calendar_wanted, *wanted)
+            now = max(self._where.clock.now(), heart.portfolio.now)
+            longer = await asyncio.to_thread(beginning.calendar_wanted, heart.portfolio, self._where.feed, now)
             if longer is not None:
                 with contextlib.suppress(OracleFailure):  # No room now: an hour from now is as good.
                     await heart.adopt(CalendarAdopted(longer))

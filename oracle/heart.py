@@ -9,17 +9,18 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from datetime import date
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from oracle.books import Books
 from oracle.clock import SECOND, Clock, PaceSettings, StepClock, monotonic
-from oracle.inbox import Busy, Inbox, Taken
+from oracle.inbox import Busy, Inbox, Refusals, Taken
 from oracle.loop import Loop
 from oracle.market.port import Feed
 from oracle.market.tape import Tape
 from oracle.walk import Steps, Walk
 from rules import wants
 from rules.settings import Settings
+from state.calendar import Calendar
 from state.errors import BadUsage, OracleFailure
 from state.frames import Mark
 from state.inputs import (
@@ -27,7 +28,6 @@ from state.inputs import (
     AnyInput,
     Ask,
     CalendarAdopted,
-    CallsRefused,
     ClockJumped,
     OperatorAsked,
     StorageTurned,
@@ -42,6 +42,7 @@ ALERTS_PER_BEAT = 256
 STORAGE_LOW = "the disk is almost full; free space, and send this alert again"
 _LOOK_S = 1.0
 _ANSWER_S_MAX = 0.05
+_REACH_NS = 30 * 86_400 * SECOND
 _REFUSALS_S = 60
 
 
@@ -55,18 +56,12 @@ class World(NamedTuple):
     pace: PaceSettings
 
 
-class Refusals(Protocol):
-    """Who counts the calls that were turned away."""
-
-    def drain(self, now: int) -> CallsRefused | None:
-        """What was turned away since the last time, or None."""
-        ...
-
-
 class Heart:
     """Implements the `Door`. `told` hears each record once it is durable."""
 
     refusals: Refusals | None = None
+    longer: Callable[[Portfolio, int], Calendar | None] = staticmethod(lambda _portfolio, _at: None)
+    """Makes a calendar that reaches beyond an instant, or None when there is no longer one."""
     last_cycle_at = 0
     alerts = 0
     cycle_ns = 0
@@ -85,7 +80,7 @@ class Heart:
         self._stopping = False
         self._day: date | None = None
         self._bytes_before = 0
-        self._jump_told = False
+        self._jump_told = "clock_jumped" in loop.portfolio.halts
         self._looked_at = monotonic()
         self._drained_at = monotonic()
 
@@ -162,6 +157,7 @@ class Heart:
         """
         if not (isinstance(self._clock, StepClock) and isinstance(self._steps, Walk)):
             raise BadUsage("this clock runs by itself; start with --tape DIR --step to move it by hand")
+        self._check_reach(to)
         async with self._turn:
             while len(self._inbox):
                 await self._take_waiting()
@@ -171,6 +167,7 @@ class Heart:
                 self.last_cycle_at = at
                 self._clock.move(at)
                 await self._room()
+                self._look()
                 await asyncio.sleep(0)
                 if self._stopping:
                     raise OracleFailure("the program is being stopped: start it again, and move its clock again")
@@ -195,12 +192,14 @@ class Heart:
     async def _beat(self) -> None:
         while not self._stopping:
             async with self._turn:
+                await self._room()
                 self._look()
                 if not self._by_hand and self._is_due():
                     self._cycle()
                 await self._take_waiting()
                 if not self._by_hand and self.portfolio.owed:
                     await self._answered()
+                    await self._room()
                     self._cycle()
                 self._clock.bound(None if self._by_hand else self._next_at())
             await self._pause()
@@ -253,17 +252,42 @@ class Heart:
             waiting = self._inbox.take()
             if waiting is None:
                 return
-            record = self._steps.take(waiting.told, at=self._clock.now())
+            try:
+                record = self._take(waiting.told)
+            except BaseException as failure:
+                if waiting.answer is not None and not waiting.answer.done():
+                    waiting.answer.set_exception(_told_of(failure))
+                raise
             if waiting.answer is not None:
                 self._answers.append((self._untold[-1], waiting.answer))
             self.alerts += isinstance(record.input, AlertReceived)
             if isinstance(record.input, OperatorAsked) and record.input.ask is Ask.RESUME:
                 self._clock.confirm()
 
+    def _take(self, told: AnyInput) -> Record:
+        """Let the loop take in one input now."""
+        return self._steps.take(told, at=self._reached(self._clock.now()))
+
+    def _reached(self, at: int) -> int:
+        """An instant that the adopted calendar reaches: a longer one is adopted before anything could come too late."""
+        calendar = self.portfolio.calendar
+        if calendar is not None and not calendar.covers(at + _REACH_NS):
+            longer = self.longer(self.portfolio, at)
+            if longer is not None:
+                self._steps.take(CalendarAdopted(longer), at=min(at, self.portfolio.now))
+        return at
+
+    def _check_reach(self, to: int) -> None:
+        calendar = self.portfolio.calendar
+        if to < self._clock.now():
+            raise BadUsage("the clock shows a later instant already: it is only moved forward")
+        if calendar is not None and not calendar.covers(to):
+            raise BadUsage(f"the calendar of this run ends with {calendar.last}: move the clock to an instant before that")
+
     async def _room(self) -> None:
         """Wait while memory is as far ahead of the disk as it may be."""
         self._check()
-        while self._writer.full:
+        while self._writer.crowded:
             self._moved.clear()
             await self._moved.wait()
             self._check()
@@ -274,7 +298,7 @@ class Heart:
             await asyncio.wait_for(self.durable(self.portfolio.lsn), _ANSWER_S_MAX)
 
     def _cycle(self) -> None:
-        at, begun = max(self._clock.now(), self.portfolio.now), monotonic()
+        at, begun = self._reached(max(self._clock.now(), self.portfolio.now)), monotonic()
         self._steps.cycle(at)
         self._looked_at = monotonic()
         self.last_cycle_at = at
@@ -325,10 +349,10 @@ class Heart:
         by = self._clock.jumped() or (behind if behind < -2 * SECOND else 0)
         if bool(by) != self._jump_told:
             self._jump_told = bool(by)
-            self._steps.take(ClockJumped(by), at=now)
+            self._take(ClockJumped(by))
         low = self._writer.storage_low
         if low != ("storage_low" in portfolio.halts):
-            self._steps.take(StorageTurned(low), at=now)
+            self._take(StorageTurned(low))
         if low:
             # A mark makes the journal try for its reserve again.
             self._writer.mark(Mark.IDLE)
@@ -340,7 +364,7 @@ class Heart:
         self._drained_at = monotonic()
         refused = self.refusals.drain(now) if self.refusals is not None else None
         if refused is not None:
-            self._steps.take(refused, at=now)
+            self._take(refused)
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -351,7 +375,7 @@ class Heart:
     def _fail(self, failure: BaseException) -> None:
         """Let nobody wait for what will not come."""
         self._inbox.close("stopping", "the program is ending; send this alert again once it runs")
-        lost = failure if isinstance(failure, OracleFailure) else OracleFailure(f"the program is ending: {failure!r}")
+        lost = _told_of(failure)
         waiting: list[asyncio.Future[Any]] = [one for _, one in self._waiters]
         waiting += [one for _, one in self._answers]
         while (left := self._inbox.take()) is not None:
@@ -362,3 +386,8 @@ class Heart:
         self._waiters.clear()
         self._answers.clear()
         self._inbox.arrived.set()
+
+
+def _told_of(failure: BaseException) -> OracleFailure:
+    """What somebody who waited is told of what ended everything."""
+    return failure if isinstance(failure, OracleFailure) else OracleFailure(f"the program is ending: {failure!r}")

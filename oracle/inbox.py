@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from state.errors import OracleFailure
-from state.inputs import AlertReceived, AnyInput, OperatorAsked
+from state.inputs import AlertReceived, AnyInput, CallsRefused, OperatorAsked
 from state.money import Count
 from state.record import Record
 
@@ -47,6 +47,14 @@ class Door(Protocol):
 
     async def ask(self, told: OperatorAsked) -> Taken:
         """Hand in what the operator asks for; returns once it is durable."""
+        ...
+
+
+class Refusals(Protocol):
+    """Who counts the calls that were turned away."""
+
+    def drain(self, now: int) -> CallsRefused | None:
+        """What was turned away since the last time, or None."""
         ...
 
 

@@ -4,7 +4,9 @@ The journal is the story; this is what scrolls by. A log that cannot be written 
 """
 
 import contextlib
+import queue
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
@@ -16,6 +18,8 @@ from oracle.narrate import sentence
 from state.facts import AnyFact, subject_of
 from state.reason import REASONS
 
+_LINES_MAX = 10_000
+_CLOSE_S = 1.0
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -27,27 +31,51 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Log:
-    """Lines of one process on one stream."""
+    """Lines of one process on one stream. They are written by a thread of their own until `close`.
+
+    Whoever should read them may be stalled: beyond a bound lines are dropped, and counted, rather than waited for.
+    """
+
+    market: str | None = None
+    """What prices are, where that must be said with every decision."""
 
     def __init__(self, settings: LogSettings, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._least = _LEVELS[settings.level]
-        render: Any = structlog.processors.JSONRenderer()
+        self._render: Any = structlog.processors.JSONRenderer()
         if settings.format == "text":
-            render = structlog.processors.LogfmtRenderer(
+            self._render = structlog.processors.LogfmtRenderer(
                 key_order=("time", "level", "event", "id", "code"), drop_missing=True
             )
-        self._logger = structlog.wrap_logger(
-            structlog.WriteLogger(self._stream), processors=[render], wrapper_class=structlog.BoundLogger
-        )
+        self._lines: queue.Queue[str | None] = queue.Queue(_LINES_MAX)
+        self._lost = 0
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+        self._thread.start()
 
     def event(self, name: str, *, level: str = "info", **fields: Any) -> None:
         """One line about the process."""
         if _LEVELS[level] < self._least:
             return
-        with contextlib.suppress(OSError, ValueError):
+        if self._lost:
+            fields["lines_lost"] = self._lost
+        try:
+            self._lines.put_nowait(self._render(None, level, {"level": level, "event": name, **fields}))
+            self._lost = 0
+        except queue.Full:
+            self._lost += 1
+
+    def close(self) -> None:
+        """Write what waits, as far as somebody reads it within a moment."""
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(None)
+        self._thread.join(_CLOSE_S)
+
+    def _write(self) -> None:
+        while (line := self._lines.get()) is not None:
             # Whoever read the log may be gone.
-            self._logger.info(name, level=level, **fields)
+            with contextlib.suppress(OSError, ValueError):
+                self._stream.write(f"{line}\n")
+                self._stream.flush()
 
     def decided(self, taken: Taken) -> None:
         """One line per conclusion of a durable record that means something to a person."""
@@ -67,6 +95,7 @@ class Log:
             id=subject_of(fact),
             words=words,
             **({} if code is None else {"code": code}),
+            **({} if self.market is None else {"market": self.market}),
         )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from oracle import alert_file, keys
 from oracle.ask import Asker, looks
+from oracle.asking import SIMULATED_PRICES
 from oracle.keys import Keys
 from oracle.layout import printable
 from oracle.narrate import clock
@@ -169,6 +170,11 @@ class Trail:
         self._to_the_end = to_the_end
         self._told: set[str] = set()
 
+    @property
+    def simulated(self) -> bool:
+        """Whether it was told with prices of a simulated market."""
+        return bool(self.became) and self.became["simulated"] is True
+
     def look(self, asker: Asker) -> Iterator[str]:
         """What happened since the last look, one line each."""
         self.became = asker.explain(self.signal_id)
@@ -194,6 +200,7 @@ class Sending:
     def send(self, found: Iterable[bytes], *, to_the_end: bool, timeout_s: float | None = None) -> Iterator[str]:
         """Post every body, then follow those that became signals; one line for each thing that happens.
 
+        The last line says so when prices of a simulated market were told.
         Without a time to give up after it is `DECIDED_S_MAX`, or `ENDED_S_MAX` to the end.
         """
         for body in found:
@@ -202,12 +209,22 @@ class Sending:
             followed = self._asker is not None and reply.told.get("status") == "ACCEPTED"
             self._sent.append((reply, Trail(reply.told["signal_id"], to_the_end=to_the_end) if followed else None))
         yield from self._follow(timeout_s if timeout_s is not None else ENDED_S_MAX if to_the_end else DECIDED_S_MAX)
+        if any(trail.simulated for _, trail in self._sent if trail is not None):
+            yield SIMULATED_PRICES
 
     @property
     def answers(self) -> list[Row]:
-        """For every body the webhook's status and reply, and what became of its signal as `oracle explain` has it."""
+        """For every body the webhook's status and reply, and what became of its signal as `oracle explain` has it.
+
+        `simulated` is true when that holds prices of a simulated market.
+        """
         return [
-            {"status": reply.status, "reply": reply.told, "became": trail.became if trail is not None else None}
+            {
+                "status": reply.status,
+                "reply": reply.told,
+                "simulated": trail is not None and trail.simulated,
+                "became": trail.became if trail is not None else None,
+            }
             for reply, trail in self._sent
         ]
 

@@ -1,6 +1,6 @@
 """Group commit: one thread writes and syncs a batch of records while the next one gathers.
 
-The only place with a thread. Deliberately absent: asyncio (a callback tells the daemon's loop), time, and any copy of
+Deliberately absent: asyncio (a callback tells the daemon's loop), time, and any copy of
 the journal's rules: a batch is whatever was submitted while the one before was being synced.
 """
 
@@ -81,6 +81,12 @@ class Writer:
     def failure(self) -> OracleFailure | None:
         """What ended the thread, once something did."""
         return self._failure
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much is ahead of the disk that whoever can wait should: a cycle of records must still fit."""
+        ahead = self._last_lsn - self._durable[0]
+        return 2 * ahead >= self._bounds.records_max or 2 * self._bytes_ahead >= self._bounds.bytes_max
 
     def submit(self, seen_at: int, kind: str, *, schema: int, payload: bytes) -> int:
         """Number a record and hand it to the thread; returns its LSN. Waits while too much is ahead of the disk.

@@ -105,3 +105,20 @@ async def test_many_rows_are_written_in_batches(tmp_path: Path, monkeypatch: pyt
         await run.heart.settled()
         rows = queries.rows(tmp_path, "events", limit=50)
         assert [one["lsn"] for one in rows] == [one.lsn for one in taken]
+
+
+async def test_rows_that_are_dropped_leave_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound nothing is written after the first that was dropped; readers are told, a start fills the rest."""
+    monkeypatch.setattr(books, "WAITING_BYTES_MAX", 100)
+    async with beating(tmp_path) as run:
+        await run.heart.settled()
+        applied = run.store.applied_lsn
+        await run.heart.alert(AlertReceived("x" * 200, "webhook"))
+        await run.heart.alert(LONG)
+        with pytest.raises(OracleFailure, match="start again"):
+            await run.heart.settled()
+        assert run.store.applied_lsn == applied
+    store = await Store.open(tmp_path / "oracle.db")
+    found = await recover(History(Disk(), tmp_path / "journal"), store)
+    await store.close()
+    assert store.applied_lsn == found.portfolio.lsn > applied

@@ -29,6 +29,13 @@ class Machine:
         """The other one."""
         return self.mono
 
+    CLOCK_BOOTTIME = 7
+
+    def clock_gettime_ns(self, which: int) -> int:
+        """The clock that counts a sleeping machine's time as well."""
+        assert which == self.CLOCK_BOOTTIME
+        return self.mono
+
     def run(self, seconds: float, jump: float = 0.0) -> None:
         """Let time pass, and the wall clock be set besides."""
         self.mono += int(seconds * SECOND)
@@ -76,14 +83,16 @@ def test_a_step_clock_stands(machine: Machine) -> None:
 
 
 def test_a_jump_is_told_until_it_is_made_good(machine: Machine) -> None:
-    """An hour ahead is a jump at every question; set right again, clocks agree."""
+    """An hour ahead is a jump at every question, and not believed; set right again, clocks agree."""
     wall = WallClock()
     machine.run(1.0, jump=3_600.0)
     assert wall.jumped() == 3_600 * SECOND
     machine.run(1.0)
     assert wall.jumped() == 3_600 * SECOND
+    assert wall.now() == START + 2 * SECOND
     machine.run(1.0, jump=-3_599.0)
     assert wall.jumped() == 0
+    assert wall.now() == START + 4 * SECOND
 
 
 def test_a_jump_can_be_confirmed(machine: Machine) -> None:
@@ -91,7 +100,9 @@ def test_a_jump_can_be_confirmed(machine: Machine) -> None:
     wall = WallClock()
     machine.run(1.0, jump=-30.0)
     assert wall.jumped() == -30 * SECOND
+    assert wall.now() == START + SECOND
     wall.confirm()
+    assert wall.now() == START - 29 * SECOND
     machine.run(1.0)
     assert wall.jumped() == 0
 

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from oracle import config, queries
+from oracle import beginning, config, queries
 from oracle.clock import SECOND, FasterClock, PaceSettings, WallClock
 from oracle.heart import STORAGE_LOW
 from oracle.inbox import Busy, InboxSettings
+from oracle.market.absent import NoMarket
 from oracle.market.simulated import SimulatedMarket
 from oracle.market.tape import Tape
 from rules.gates import GateLimits
 from state.disk import Disk
-from state.errors import BadUsage, DiskFailed
+from state.errors import BadUsage, DiskFailed, LawBroken
 from state.facts import AlertLogged, EntriesHalted, EntriesResumed, OrderFilled, PositionClosed, SignalRefused
 from state.inputs import (
     AlertReceived,
@@ -314,3 +315,43 @@ async def test_the_market_is_looked_at_at_the_interval(tmp_path: Path) -> None:
         await until(lambda: len(looks()) >= 4)
         gaps = [after - before for before, after in zip(looks(), looks()[1:], strict=False)]
         assert min(gaps) >= 60 * SECOND
+
+
+async def test_time_beyond_the_calendar_brings_a_longer_one(tmp_path: Path) -> None:
+    """Years of idling later an alert is judged, not a reason to end."""
+    clock = Jumping()
+    async with beating(tmp_path, clock) as run:
+        run.heart.longer = lambda known, at: beginning.calendar_wanted(known, NoMarket(), at)
+        await run.heart.alert(LONG)
+        clock.at = new_york("2029-03-14", "11:00:00")
+        taken = await run.heart.alert(alert(1))
+        assert taken.seen_at == clock.at
+        assert run.portfolio.calendar.covers(clock.at)
+
+
+async def test_a_clock_is_not_moved_back_or_beyond_its_calendar(tmp_path: Path) -> None:
+    """Both are told before anything is decided."""
+    market = Tape(tape(tmp_path, DAY, MARKET))
+    async with beating(tmp_path, feed=market) as run:
+        before = run.portfolio.lsn
+        with pytest.raises(BadUsage, match="only moved forward"):
+            await run.heart.move(OPEN - 1)
+        with pytest.raises(BadUsage, match="ends with 2026-06-30"):
+            await run.heart.move(new_york("2029-03-14", "11:00:00"))
+        assert run.portfolio.lsn == before
+
+
+async def test_whoever_breaks_a_law_has_an_answer(tmp_path: Path) -> None:
+    """The alert that ends the process is answered like those that waited behind it."""
+
+    async def break_a_law() -> None:
+        async with beating(tmp_path) as run:
+            run.heart._steps.take = law  # type: ignore[method-assign]
+            answers = await asyncio.gather(*(run.heart.alert(alert(one)) for one in range(3)), return_exceptions=True)
+            assert [type(one) for one in answers] == [LawBroken] * 3
+
+    def law(*_: object, **__: object) -> None:
+        raise LawBroken("for a test")
+
+    with pytest.raises(LawBroken):
+        await break_a_law()

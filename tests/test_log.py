@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from datetime import date
 
 import pytest
@@ -22,6 +23,7 @@ def lines(settings: LogSettings, *taken: Taken) -> list[str]:
     log = Log(settings, stream)
     for one in taken:
         log.decided(one)
+    log.close()
     return stream.getvalue().splitlines()
 
 
@@ -60,8 +62,35 @@ def test_what_means_nothing_to_a_person_is_not_said() -> None:
     assert lines(LogSettings(), Taken(9, 0, Record(TickReached(None), facts))) == []
 
 
+def test_invented_prices_are_named_in_every_decision() -> None:
+    """A line about a decision says whose prices it was made on, where they are nobody's."""
+    stream = io.StringIO()
+    log = Log(LogSettings(format="json"), stream)
+    log.market = "simulated"
+    log.decided(TAKEN)
+    log.close()
+    assert json.loads(stream.getvalue())["market"] == "simulated"
+
+
 def test_a_log_that_cannot_be_written_stops_nothing() -> None:
     """A closed stream swallows its lines."""
     stream = io.StringIO()
     stream.close()
-    Log(LogSettings(), stream).event("started", port=8080)
+    log = Log(LogSettings(), stream)
+    log.event("started", port=8080)
+    log.close()
+
+
+def test_a_log_that_nobody_reads_is_never_waited_for() -> None:
+    """A full pipe holds up nobody; when it is read again, the next line says how many were lost."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "w") as stream, os.fdopen(read_end) as reader:
+        log = Log(LogSettings(), stream)
+        for number in range(30_000):
+            log.event("one of many", number=number)
+        lines = iter(reader)
+        while "number=9999" not in next(lines):
+            pass
+        log.event("the next")
+        assert "lines_lost=" in next(line for line in lines if "the next" in line)
+        log.close()
