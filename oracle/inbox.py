@@ -80,18 +80,17 @@ class Inbox:
         return len(self._alerts) + len(self._reserved)
 
     def close(self, code: str, words: str) -> None:
-        """Take no more alerts: from here on `offer` raises Busy with this code. What waits already is still taken."""
+        """Take nothing more: from here on Busy is raised with this code. What waits already is still taken."""
         self._closed = code
         self._words = words
 
     def open(self) -> None:
-        """Take alerts again."""
+        """Take what comes again."""
         self._closed = None
 
     def offer(self, told: AlertReceived) -> "asyncio.Future[Taken]":
         """Let a stranger's alert wait; the answer comes when it is durable. Raises Busy when there is no room."""
-        if self._closed is not None:
-            raise Busy(self._closed, self._words)
+        self._check_open()
         if len(self._alerts) >= self._limits.alerts_max:
             raise Busy("inbox_full", "too many alerts are waiting; send this one again in a few seconds")
         return self._put(self._alerts, told)
@@ -101,6 +100,7 @@ class Inbox:
 
         Raises Busy when even the reserved room is full.
         """
+        self._check_open()
         if len(self._reserved) >= self._limits.reserved_max:
             raise Busy("inbox_full", "too many requests are waiting; ask again in a few seconds")
         return self._put(self._reserved, told)
@@ -112,6 +112,10 @@ class Inbox:
                 return queue.popleft()
         self.arrived.clear()
         return None
+
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise Busy(self._closed, self._words)
 
     def _put(self, queue: deque[Waiting], told: AnyInput) -> "asyncio.Future[Taken]":
         answer: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()

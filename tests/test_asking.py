@@ -1,16 +1,29 @@
 """What the operator asks for: each ask reaches the process, and what came of it is told, nothing included."""
 
+import asyncio
+import contextlib
 import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from oracle.ask import Asker
-from oracle.asking import Closing, asked, flag, requeued, switched, turned
+from oracle import books
+from oracle.ask import Asker, looks
+from oracle.asking import Came, Closing, asked, flag, requeued, switched, turned
+from oracle.clock import StepClock
+from oracle.market.tape import Tape
 from state.errors import BadUsage, OracleFailure
+from tests import trades
+from tests.beating import OPEN as START
+from tests.beating import Beating
 from tests.local import Answers, bundled, serving
 from tests.runs import CALL, trade
+from tests.tapes import new_york, tape
+from tests.test_heart import LONG as ALERT
+from tests.test_local import served
 
 OPEN = f"10:30:00 SPY 595.42\n10:30:00 {CALL} 3.43 3.47\n10:30:05 {CALL} 3.44 3.48"
 LONG = '10:30:00 {"symbol": "SPY", "direction": "long", "timeframe": "5m"}'
@@ -127,6 +140,7 @@ def test_a_closed_position_is_reported_with_what_it_brought(tmp_path: Path) -> N
     assert came.lines == ["pos-000001 closed (manual): net $50.60, +14.54 %"]
     (report,) = came.answer["positions"]
     assert (report["waits_for"], report["realized_net"], report["phase"]) == (None, 50_600_000, "closed")
+    assert (came.answer["simulated"], came.answer["unshown"]) == (False, None)
 
 
 def test_a_position_whose_market_is_closed_waits_for_the_open(tmp_path: Path) -> None:
@@ -159,8 +173,86 @@ def test_an_exit_order_without_a_fill_is_named(tmp_path: Path) -> None:
     assert came.lines == [f"pos-000001 (1 x {CALL}) is to be closed; ord-000002 waits for a fill"]
 
 
+def test_invented_prices_are_said_to_be_such(data: Path) -> None:
+    """After the last line, and to programs; whether the position tells it or, where there is none yet, the process."""
+    closed = {"fact": "CloseAsked", "position_id": "pos-000001", "words": ""}
+    with serving(data, answering(closed), simulated=False):
+        came = Closing(Asker(data), "pos-000001").ask("w", wait_s=0)
+    assert came.lines[0].startswith("pos-000001 closed (")
+    assert (came.lines[1:], came.answer["simulated"]) == (["prices: simulated"], True)
+    given_up = {"fact": "OrderCancelAsked", "order_id": "ord-000009", "reason": "close_asked"}
+    with serving(data, answering(given_up), simulated=True):
+        came = Closing(Asker(data), "pos-000099").ask("w", wait_s=0)
+    assert came.lines == ["ord-000009 is given up", "prices: simulated"]
+    assert (came.answer["simulated"], came.answer["positions"]) == (True, [])
+
+
 def test_nothing_to_close_fails(data: Path) -> None:
     """With everything closed already, and for an unknown id."""
     nothing = answering({"fact": "Alerted", "code": "nothing_to_close", "subject": "all"})
     with serving(data, nothing), pytest.raises(OracleFailure, match="is not open: all"):
         Closing(Asker(data), "all").ask("w", wait_s=0)
+
+
+# -- closing by a process at work, whatever its database does --------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def holding(path: Path) -> AsyncIterator[Beating]:
+    """A process that holds pos-000001, on a clock that stands, and answers on its socket."""
+    async with served(path, StepClock(START), Tape(tape(path, trades.DAY, trades.MARKET))) as (run, ask):
+        await run.heart.alert(ALERT)
+        await ask("move", new_york(trades.DAY, "10:32:30"))
+        assert list(run.portfolio.positions) == ["pos-000001"]
+        await run.store._connection.execute("PRAGMA busy_timeout = 10")
+        yield run
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """The database held by somebody else while the block runs."""
+    blocker = sqlite3.connect(path / "oracle.db", isolation_level=None)
+    try:
+        blocker.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        blocker.close()
+
+
+async def closing(path: Path, about: str) -> Came:
+    """What came of asking to close, as a command asks."""
+    return await asyncio.to_thread(Closing(Asker(path), about).ask, "lunch", wait_s=0)
+
+
+@pytest.mark.parametrize("about", ["all", "pos-000001"])
+async def test_a_close_is_asked_whatever_the_database_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, about: str
+) -> None:
+    """While another connection holds the file the ask is durable and told as such; later it is told as it stands."""
+    monkeypatch.setattr(books, "_RETRY_S", 0.05)
+    async with holding(tmp_path) as run:
+        with locked(tmp_path):
+            came = await closing(tmp_path, about)
+            assert run.portfolio.positions["pos-000001"].close_asked == "manual"
+            assert run.writer.durable_lsn >= came.answer["lsn"]
+            assert (came.answer["facts"][0]["fact"], came.answer["positions"]) == ("CloseAsked", [])
+            assert "could not be used: database is locked" in came.answer["unshown"]
+            unshown = "asked to close pos-000001; the database cannot show what became of it:"
+            assert came.lines == [f"{unshown} {came.answer['unshown']}"]
+            with pytest.raises(OracleFailure, match="is not open: pos-000099") as raised:
+                await closing(tmp_path, "pos-000099")
+            assert raised.value.exit_code == 1
+            again = await closing(tmp_path, about)
+            assert again.answer["facts"] == []
+        await asyncio.to_thread(_shown, tmp_path)
+        again = await closing(tmp_path, about)
+    assert again.lines == [f"pos-000001 (1 x {CALL}) is to be closed; it waits for the next open"]
+    assert (again.answer["facts"], again.answer["unshown"]) == ([], None)
+
+
+def _shown(path: Path) -> None:
+    """Return once the process can show its tables again."""
+    for _ in looks(10):
+        with contextlib.suppress(OracleFailure):
+            Asker(path).rows("positions", limit=1)
+            return

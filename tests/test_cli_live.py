@@ -82,7 +82,7 @@ def test_a_day_at_the_desk(desk: Path) -> None:
         assert (figures["market_kind"], figures["speed"], figures["blockers"]) == ("simulated", float(SPEED), [])
 
         (sent,) = answer("send", "--symbol", "SPY", "--direction", "long")
-        assert (sent["status"], sent["reply"]["status"]) == (201, "ACCEPTED")
+        assert (sent["status"], sent["reply"]["status"], sent["simulated"]) == (201, "ACCEPTED", True)
         (position,) = sent["became"]["rows"]["positions"]
         assert [one["id"] for one in answer("positions", "--where", "phase=open")] == [position["id"]]
         assert "prices: simulated" in ask("positions").stdout
@@ -90,6 +90,7 @@ def test_a_day_at_the_desk(desk: Path) -> None:
         closed = ask("close", "--all", "--reason", "going to lunch")
         assert closed.exit_code == 0
         assert closed.stdout.startswith(f"{position['id']} closed (manual): net ")
+        assert closed.stdout.endswith("\nprices: simulated\n")
         (outcome,) = answer("outcomes")
         assert answer("positions")[0]["realized_net"] == outcome["net"]
         assert ask("close", position["id"]).exit_code == 1
@@ -162,8 +163,9 @@ def test_a_position_is_followed_to_its_end(desk: Path) -> None:
             assert sender.stdout is not None
             lines = sender.stdout.read().splitlines()
         assert sender.returncode == 0
-    assert ": pos-000001 closed, net " in lines[-1]
-    assert lines[-1].endswith("test")
+    assert ": pos-000001 closed, net " in lines[-2]
+    assert lines[-2].endswith("test")
+    assert lines[-1] == "prices: simulated"
 
 
 def test_a_killed_process_leaves_files_that_answer(desk: Path) -> None:

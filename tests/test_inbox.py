@@ -42,7 +42,7 @@ async def test_a_flood_of_alerts_leaves_the_operator_his_room() -> None:
 
 
 @pytest.mark.produces("stopping")
-async def test_a_closed_inbox_takes_no_alert_and_forgets_none() -> None:
+async def test_a_closed_inbox_takes_nothing_and_forgets_nothing() -> None:
     """Closed it refuses with the code it was closed with; what waits is still taken, and it can be opened again."""
     inbox = Inbox(InboxSettings())
     kept = inbox.offer(alert(1))
@@ -50,6 +50,8 @@ async def test_a_closed_inbox_takes_no_alert_and_forgets_none() -> None:
     with pytest.raises(Busy, match="being stopped") as refused:
         inbox.offer(alert(2))
     assert refused.value.code == "stopping"
+    with pytest.raises(Busy, match="being stopped"):
+        inbox.put(OperatorAsked("all", "too late"))
     waiting = inbox.take()
     assert waiting is not None
     assert waiting.answer is kept

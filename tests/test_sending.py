@@ -217,6 +217,7 @@ def test_an_open_position_is_done_only_for_whom_its_first_fill_is_enough(tmp_pat
             sent = Sending(webhook_of(url), Keys(), Asker(run))
             lines = list(sent.send([b"{}"], to_the_end=to_the_end, timeout_s=0))
             assert sent.failed == to_the_end
+            assert [one["simulated"] for one in sent.answers] == [False]
             assert any("pos-000001 opened" in one for one in lines)
             late = "sig-000001 is not done within 0 s; oracle explain sig-000001 tells what follows"
             assert (lines[-1] == late) == to_the_end
@@ -232,11 +233,23 @@ def test_every_body_is_posted_and_every_signal_followed(data: Path) -> None:
         assert [one["became"]["id"] for one in sent.answers] == ["sig-000001", "sig-000005"]
         lines += sent.send([b"c"], to_the_end=True)
     assert sent.failed
-    assert sent.answers[2] == {"status": 400, "reply": {"status": "REJECTED"}, "became": None}
+    assert sent.answers[2] == {"status": 400, "reply": {"status": "REJECTED"}, "simulated": False, "became": None}
     assert [one.body for one in heard] == [b"a", b"b", b"c"]
     assert [one for one in lines if one[:2] == "20"][:2] == [
         f"201 ACCEPTED {one} evt-000001: received" for one in ("sig-000001", "sig-000005")
     ]
+
+
+def test_invented_prices_are_said_to_be_such_once_and_last(data: Path) -> None:
+    """However many signals were told with them, and to programs with each answer; a signal without a price is none."""
+    replies = [(201, {**ACCEPTED, "signal_id": one}) for one in ("sig-000004", "sig-000005", "sig-000007")]
+    with serving(data), webhook(*replies) as (url, _):
+        sent = Sending(webhook_of(url), Keys(), Asker(data))
+        lines = list(sent.send([b"a", b"b", b"c"], to_the_end=True))
+        assert [one["simulated"] for one in sent.answers] == [True, True, False]
+        assert [at for at, one in enumerate(lines) if one == "prices: simulated"] == [len(lines) - 1]
+    with serving(data), webhook(replies[-1]) as (url, _):
+        assert "prices: simulated" not in Sending(webhook_of(url), Keys(), Asker(data)).send([b"c"], to_the_end=True)
 
 
 def test_without_the_process_only_the_answer_is_known() -> None:
@@ -245,7 +258,7 @@ def test_without_the_process_only_the_answer_is_known() -> None:
         sent = Sending(webhook_of(url), Keys(), None)
         assert len(list(sent.send([b"{}"], to_the_end=True))) == 1
     assert not sent.failed
-    assert sent.answers == [{"status": 201, "reply": ACCEPTED, "became": None}]
+    assert sent.answers == [{"status": 201, "reply": ACCEPTED, "simulated": False, "became": None}]
 
 
 def test_the_address_is_the_one_given_or_that_of_the_process(tmp_path: Path) -> None:
