@@ -28,10 +28,13 @@ def main() -> None:
 @click.option("--url", help="Address under which it is reached from outside, such as https://alerts.example.")
 @answers()
 def init(data: Path, port: int, url: str | None) -> Any:
-    """Prepare a new data directory: a configuration to edit, a token, and what to paste into TradingView."""
+    """Prepare a new data directory: a configuration to edit, a token, and what to paste into TradingView.
+
+    Where that was done before, nothing is changed, and what to paste is printed again.
+    """
     from oracle import initial
 
-    prepared = initial.prepare(data, port, url=url)
+    prepared = initial.found(data, port, url=url) or initial.prepare(data, port, url=url)
     return prepared._asdict(), prepared.lines()
 
 
@@ -65,7 +68,7 @@ def clock(data: Path, to: int) -> Any:
     from oracle import ask, narrate
 
     moved = ask.demanded(data).move(to)
-    return moved, [f"{narrate.clock(to)} New York, record {moved['lsn']}"]
+    return moved, [f"{narrate.clock(moved['now'])} New York, record {moved['lsn']}"]
 
 
 @main.command()
@@ -115,7 +118,7 @@ def completion(shell: str) -> None:
 
 
 @main.command()
-@click.argument("about", metavar="ID", required=False)
+@click.argument("about", metavar="ID", required=False, callback=given.position)
 @click.option("--all", "everything", is_flag=True, help="Close every position, and give up the entries in flight.")
 @click.option("--wait-s", type=click.FloatRange(0), default=10, show_default=True, help="Wait so long for the fills.")
 @given.words_option
@@ -189,10 +192,11 @@ def explain(data: Path, noun_id: str) -> Any:
 @main.command()
 @answers(lambda report, figures: report.status(figures))
 def status(data: Path) -> Any:
-    """Equity, today's P&L, what is open, what is owed, and what somebody should look at."""
-    from oracle import queries
+    """Equity, today's P&L, what is open, what is owed, and what somebody should look at.
 
-    return either(data, lambda asker: asker.status(), queries.status)
+    The first line says when no process answered, so that all this is what its files say.
+    """
+    return given.standing(data)
 
 
 @main.command()
@@ -383,12 +387,13 @@ def show(file: Path | None, as_json: bool) -> None:
 
 @config.command()
 @click.option("--config", "file", type=given.PATH, required=True, help="Configuration file.")
-def check(file: Path) -> None:
+@given.json_option
+def check(file: Path, as_json: bool) -> None:
     """Say whether a configuration file can be used; exit 2 lists every fault."""
     from oracle import config as configuration
 
     configuration.load(file)
-    click.echo(f"{file} can be used")
+    print_json({"config": str(file), "usable": True}) if as_json else click.echo(f"{file} can be used")
 
 
 if __name__ == "__main__":

@@ -18,15 +18,25 @@ from state.errors import OracleFailure
 
 SOCKET = "oracle.sock"
 ANSWER_S_MAX = 10.0
-"""Seconds after which a question is given up; moving the clock may take any time."""
+"""Seconds after which a process is given up that does not answer; moving the clock may take any time."""
+
+READ_S_MAX = 2.0
+"""The same for questions that the files of its directory can answer as well."""
 
 _PATH_BYTES_MAX = 103
 """The longest path of a Unix socket that every system takes."""
+
+_LATE = (TimeoutError, BlockingIOError)
+"""What the system says of a process that does not answer, and of one whose queue of connections is full."""
 
 _OPEN_FILES = Path("/proc/self/fd")
 _LOOK_S = 0.1
 
 Row = dict[str, Any]
+
+
+class Silent(OracleFailure):
+    """A process holds the socket of a directory and does not answer in time: it is stopped, stuck or very busy."""
 
 
 @contextmanager
@@ -48,13 +58,18 @@ def socket_path(directory: Path) -> Iterator[str]:
         os.close(opened)
 
 
-def reached(directory: Path) -> "Asker | None":
-    """The process that works on a data directory, or None when none answers there."""
-    asker = Asker(directory)
+def reached(directory: Path, answer_s_max: float = ANSWER_S_MAX) -> "Asker | None":
+    """The process that works on a data directory, or None when there is none; its answers are waited for so long.
+
+    Raises Silent when it takes no question, OracleFailure when the socket cannot be asked.
+    """
+    asker = Asker(directory, answer_s_max)
     try:
-        asker.connected(ANSWER_S_MAX).close()
+        asker.connected(answer_s_max).close()
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return None
+    except _LATE as failure:
+        raise asker.silent() from failure
     except OSError as refusal:
         message = f"{directory / SOCKET} cannot be asked: {refusal.strerror or refusal}"
         raise OracleFailure(f"{message}; ask as the user who runs the process, or try again") from refusal
@@ -81,11 +96,12 @@ def looks(seconds: float) -> Iterator[None]:
 class Asker:
     """One process at work. Each question is a connection of its own.
 
-    Every method raises the failure that the process itself met, and OracleFailure when it goes away unheard.
+    Every method raises the failure that the process itself met, Silent when it does not answer in time, and
+    OracleFailure when it goes away unheard.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, answer_s_max: float = ANSWER_S_MAX) -> None:
+        self._directory, self._answer_s_max = directory, answer_s_max
 
     def status(self) -> Row:
         """Where the run stands, and how its process fares."""
@@ -125,19 +141,23 @@ class Asker:
 
     def move(self, instant: int) -> Row:
         """Move a stepped clock to an instant (ns UTC): `now` and `lsn` once everything due by then is durable."""
-        found: Row = self.post("/clock", {"to": instant}, answer_s_max=None)
+        found: Row = self._answer("POST", "/clock", {"to": instant}, None)
         return found
 
     def get(self, target: str) -> Any:
         """The answer to a question."""
-        return self._answer("GET", target, None, ANSWER_S_MAX)
+        return self._answer("GET", target, None, self._answer_s_max)
 
-    def post(self, target: str, told: Row, *, answer_s_max: float | None = ANSWER_S_MAX) -> Any:
-        """The answer to something told; None waits for it as long as it takes."""
-        return self._answer("POST", target, json.dumps(told).encode(), answer_s_max)
+    def post(self, target: str, told: Row) -> Any:
+        """The answer to something told."""
+        return self._answer("POST", target, told, self._answer_s_max)
+
+    def silent(self) -> Silent:
+        """The failure of a process that does not answer in time."""
+        return Silent(f"the process that works on {self._directory} did not answer in {self._answer_s_max:g} s")
 
     def connected(self, answer_s_max: float | None) -> socket.socket:
-        """A connection; raises OSError as the system does."""
+        """A connection; raises OSError as the system does, and None waits as long as it takes."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(answer_s_max)
@@ -148,11 +168,12 @@ class Asker:
             raise
         return connection
 
-    def _answer(self, method: str, target: str, body: bytes | None, answer_s_max: float | None) -> Any:
+    def _answer(self, method: str, target: str, told: Row | None, answer_s_max: float | None) -> Any:
         # It costs more to load than all the rest, and where no process is up nobody needs it.
         from http.client import HTTPConnection, HTTPException  # noqa: PLC0415
 
         connection = HTTPConnection("oracle")
+        body = None if told is None else json.dumps(told).encode()
         try:
             connection.sock = self.connected(answer_s_max)
             connection.request(method, target, body, {"Content-Type": "application/json", "Connection": "close"})
@@ -167,10 +188,11 @@ class Asker:
         return said
 
     def _unheard(self, method: str, failure: Exception) -> OracleFailure:
-        late = isinstance(failure, TimeoutError)
-        what = f"did not answer in {ANSWER_S_MAX:g} s" if late else "went away while it was asked"
         taken = "" if method == "GET" else "; what it was asked may have been taken: look with oracle status"
-        return OracleFailure(f"the process that works on {self._directory} {what} ({failure!r}){taken}")
+        if isinstance(failure, _LATE):
+            return Silent(f"{self.silent()}{taken}")
+        gone = f"the process that works on {self._directory} went away while it was asked"
+        return OracleFailure(f"{gone} ({failure!r}){taken}")
 
 
 def _failure(said: Any, status: int) -> OracleFailure:

@@ -18,6 +18,7 @@ SIMULATED_PRICES = f"prices: {SIMULATED}"
 
 SWITCHES = {"on": "flag_on", "off": "flag_off", "default": "flag_clear"}
 _LIVE_MAX = 100_000
+_UNSHOWN = "the database cannot show what became of it"
 
 Row = dict[str, Any]
 
@@ -38,7 +39,10 @@ def turned(asker: Asker, wish: str, *, words: str) -> Came:
     """Halt or resume, and tell how entries stand after it. Raises OracleFailure as `asked` does."""
     came = asked(asker, wish, words=words)
     halts = asker.status()["halts"]
-    held = [f"nothing is opened: {one['words'] or words_of(one['code'])}; exits go on" for one in halts]
+    held = [
+        f"nothing is opened: {one['words']}; exits go on" if one["words"] else f"{words_of(one['code'])}; exits go on"
+        for one in halts
+    ]
     return Came(came.answer, held or ["entries go on"])
 
 
@@ -127,8 +131,11 @@ class Closing:
         told = {"positions": list(self._reports.values()), "simulated": self._simulated, "unshown": unshown}
         lines = [line for one in self._ids if (line := self._line(one, unshown)) is not None]
         lines += [line for one in facts if one["fact"] == "OrderCancelAsked" and (line := _line(one))]
+        if not lines:
+            # Nothing is named by an ask for what was asked for before, unless the database names it.
+            lines = [*came.lines, *([] if unshown is None else [f"{_UNSHOWN}: {unshown}"])]
         label = [SIMULATED_PRICES] if self._simulated else []
-        return Came({**came.answer, **told}, [*(lines or came.lines), *label])
+        return Came({**came.answer, **told}, [*lines, *label])
 
     def _watch(self, wait_s: float) -> None:
         """Look at the positions until none of them waits for what may come in time."""
@@ -153,7 +160,7 @@ class Closing:
     def _line(self, position_id: str, unshown: str | None) -> str | None:
         report = self._reports.get(position_id)
         if unshown is not None and (report is None or report["waits_for"] is not None):
-            return f"asked to close {position_id}; the database cannot show what became of it: {unshown}"
+            return f"asked to close {position_id}; {_UNSHOWN}: {unshown}"
         return None if report is None else _position_line(report)
 
 

@@ -5,6 +5,7 @@ Deliberately absent: every single command. Only the entry of the command line im
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -14,27 +15,50 @@ from typing import Any
 import click
 
 from oracle.instants import parse
-from state.errors import BadUsage, OracleFailure
+from state.errors import BadUsage, DirectoryInUse, OracleFailure
 
 COUNT = click.IntRange(1, 2**62)
 SPEED = click.FloatRange(0, 100_000, min_open=True)
 PATH = click.Path(path_type=Path)
 
 
+_JSON = "--json"
+_HUNG = "ask again, or end it with SIGKILL and start it anew, which loses nothing that was acknowledged"
+_POSITION = re.compile(r"pos-\d+", re.ASCII)
+
+
 class Commands(click.Group):
     """Turns the world's failures into a message and their exit code."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether the command is asked for JSON: its own words are read later, and may be at fault themselves."""
+        ctx.meta[_JSON] = _JSON in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; see `state.errors` for the exit codes."""
+        """Run a command; see `state.errors` for the exit codes. Whoever asked for JSON is told of a failure in it."""
         try:
             return super().invoke(ctx)
         except OracleFailure as failure:
-            click.echo(f"error: {failure}", err=True)
+            _tell(f"error: {failure}" if not ctx.meta[_JSON] else _failure(str(failure), failure.exit_code))
             sys.exit(failure.exit_code)
+        except click.ClickException as fault:
+            if not ctx.meta[_JSON]:
+                raise
+            _tell(_failure(fault.format_message(), fault.exit_code))
+            sys.exit(fault.exit_code)
         except BrokenPipeError:
             # Whoever read the output has had enough of it; what is still buffered goes nowhere, without a word.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
+
+
+def _failure(words: str, exit_code: int) -> str:
+    return json.dumps({"error": words, "exit_code": exit_code})
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def instant(ctx: click.Context, param: click.Parameter, told: str | None) -> int | None:
@@ -43,6 +67,14 @@ def instant(ctx: click.Context, param: click.Parameter, told: str | None) -> int
         return None if told is None else parse(told)
     except BadUsage as fault:
         raise click.BadParameter(str(fault), ctx, param) from fault
+
+
+def position(ctx: click.Context, param: click.Parameter, told: str | None) -> str | None:
+    """The callback of an argument that names a position."""
+    if told is not None and _POSITION.fullmatch(told) is None:
+        message = f"{told!r} is no position: give an id such as pos-000001, which oracle positions lists, or --all"
+        raise click.BadParameter(message, ctx, param)
+    return told
 
 
 def pairs(ctx: click.Context, param: click.Parameter, told: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -65,7 +97,7 @@ data_option = click.option(
     "--data", type=PATH, envvar="ORACLE_DATA", default=Path("data"), show_default=True, help="Data directory of a run."
 )
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON; money in micro-dollars, instants in ns UTC."
+    _JSON, "as_json", is_flag=True, help="Print JSON; money in micro-dollars, instants in ns UTC."
 )
 limit_option = click.option("--limit", type=COUNT, default=50, show_default=True, help="Show the newest so many.")
 words_option = click.option("--reason", "words", default="", help="Why, in words; kept with the record.")
@@ -130,13 +162,51 @@ def answers(show: Callable[[Any, Any], None] | None = None) -> Callable[[Callabl
     return decorate
 
 
-def either(data: Path, live: Callable[[Any], Any], kept: Callable[[Path], Any]) -> Any:
-    """What the process at work answers or, where none is, what its files say; only the one that answers is loaded."""
+def either(
+    data: Path, live: Callable[[Any], Any], kept: Callable[[Path], Any], *, silent: Callable[[Path], Any] | None = None
+) -> Any:
+    """What the process at work answers or, where none is, what its files say; only the one that answers is loaded.
+
+    The files are also asked when the process does not answer in time, which one line on standard error says; `silent`
+    then takes the place of `kept`. Raises OracleFailure when the tables lack records that only the process knows.
+    """
     from oracle import ask  # noqa: PLC0415
 
-    asker = ask.reached(data)
-    if asker is not None:
-        return live(asker)
+    try:
+        asker = ask.reached(data, ask.READ_S_MAX)
+        if asker is not None:
+            return live(asker)
+    except ask.Silent as silence:
+        return _of_the_silent(data, silent or kept, silence)
     from oracle import reading  # noqa: PLC0415
 
     return reading.answer(data, kept)
+
+
+def standing(data: Path) -> dict[str, Any]:
+    """Where a run stands, and whether that is what its process says: `running`.
+
+    Without an answer it is what the files say, and `silent` tells a process that does not answer from none at all.
+    """
+    from oracle import queries  # noqa: PLC0415
+
+    def kept(path: Path, *, silent: bool = False) -> dict[str, Any]:
+        return {"running": False, "silent": silent, **queries.status(path)}
+
+    def live(asker: Any) -> dict[str, Any]:
+        return {"running": True, **asker.status()}
+
+    found: dict[str, Any] = either(data, live, kept, silent=lambda path: kept(path, silent=True))
+    return found
+
+
+def _of_the_silent(data: Path, kept: Callable[[Path], Any], silence: OracleFailure) -> Any:
+    """What the files of a process say that does not answer."""
+    from oracle import reading  # noqa: PLC0415
+
+    try:
+        found = reading.answer(data, kept)
+    except DirectoryInUse as behind:
+        raise OracleFailure(f"{silence}, and its files lack its newest records: {_HUNG}") from behind
+    _tell(f"{silence}, so its files did: {_HUNG}")
+    return found

@@ -59,6 +59,7 @@ async def run(job: Job, outside: Outside | None = None) -> None:
     # What cannot be used is told before anything is touched.
     tape = beginning.recorded(job)
     directory = DataDirectory(job.data)
+    directory.must_be_usable()
     configured = _configured(job, directory)
     door = _door(job, configured)
     log = Log(configured.log)

@@ -11,30 +11,28 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from oracle import spelling
 from state.errors import BadUsage
 
 FILE = "secrets.env"
 SECRET_CHARS_MIN = 16
 _MASK = "***"
-_SIGNATURE = re.compile(r"sha256=([0-9a-fA-F]{64})")
+_SIGNATURE = re.compile(r"(?i:sha256)=([0-9a-fA-F]{64})")
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
 class Keys:
     """What a call may be proven with: a signature under `hmac_secret`, or the `token`; None is not configured."""
 
-    __slots__ = ("_hmac_secret", "_token", "_written")
+    __slots__ = ("_hidden", "_hmac_secret", "_token", "hidden_chars_max")
 
     def __init__(self, hmac_secret: bytes | None = None, token: bytes | None = None) -> None:
-        """Raises BadUsage for a secret that is too short, or that serves both purposes."""
-        for name, secret in (("HMAC_SECRET", hmac_secret), ("WEBHOOK_TOKEN", token)):
-            if secret is not None and len(secret) < SECRET_CHARS_MIN:
-                remedy = "`openssl rand -hex 24` makes a good one"
-                raise BadUsage(f"{name} is shorter than {SECRET_CHARS_MIN} characters and could be guessed: {remedy}")
-        if hmac_secret is not None and hmac_secret == token:
-            raise BadUsage("HMAC_SECRET and WEBHOOK_TOKEN are equal: a token travels, so the signing key must differ")
         self._hmac_secret, self._token = hmac_secret, token
-        self._written = [one.decode("utf-8", "surrogateescape") for one in (hmac_secret, token) if one is not None]
+        written = [one.decode("utf-8", "surrogateescape") for one in (hmac_secret, token) if one]
+        # The longer one first, because the other may be a part of it.
+        self._hidden = tuple(map(spelling.pattern, sorted(written, key=len, reverse=True)))
+        self.hidden_chars_max = spelling.CHARS_PER_CHAR_MAX * max(map(len, written), default=0)
+        """How many characters of a text a secret may take: where a text was cut, its end may be so much of one."""
 
     def __repr__(self) -> str:
         return f"Keys(hmac_secret={_MASK if self.signs else None}, token={_MASK if self._token else None})"
@@ -49,7 +47,7 @@ class Keys:
         return self._hmac_secret is not None
 
     def signed(self, body: bytes, signature: str) -> bool:
-        """Whether `sha256=<hex>` is the HMAC-SHA-256 of the raw body."""
+        """Whether `sha256=<hex>`, in letters of either case, is the HMAC-SHA-256 of the raw body."""
         found = _SIGNATURE.fullmatch(signature)
         if found is None or self._hmac_secret is None:
             return False
@@ -71,23 +69,39 @@ class Keys:
         return told
 
     def hide(self, text: str) -> str:
-        """A text without these secrets, wherever they stand in it."""
-        for one in self._written:
-            text = text.replace(one, _MASK)
+        """A text without these secrets, wherever they stand in it and however they are spelled.
+
+        A text that was cut is hidden whole before it is cut: the beginning of a secret is not found.
+        """
+        for one in self._hidden:
+            text = one.sub(_MASK, text)
         return text
 
 
 def load(directory: Path, environ: Mapping[str, str]) -> Keys:
     """The secrets of a data directory: `HMAC_SECRET` and `WEBHOOK_TOKEN` of the environment, else of its `secrets.env`.
 
-    An empty value is none. Raises BadUsage when the file can be read by others or a line of it cannot be understood.
+    An empty value is none. Raises BadUsage when the file can be read by others or a line of it cannot be understood, and
+    for a secret that is too short or serves both purposes.
     """
     stored = _stored(directory / FILE)
 
     def find(name: str) -> bytes | None:
         return (environ.get(name) or stored.get(name) or "").encode("utf-8", "surrogateescape") or None
 
-    return Keys(find("HMAC_SECRET"), find("WEBHOOK_TOKEN"))
+    hmac_secret, token = find("HMAC_SECRET"), find("WEBHOOK_TOKEN")
+    _check_strength(hmac_secret, token)
+    return Keys(hmac_secret, token)
+
+
+def _check_strength(hmac_secret: bytes | None, token: bytes | None) -> None:
+    """Only of what calls are judged by: whoever merely presents a short one is told that it is wrong."""
+    for name, secret in (("HMAC_SECRET", hmac_secret), ("WEBHOOK_TOKEN", token)):
+        if secret is not None and len(secret) < SECRET_CHARS_MIN:
+            remedy = "`openssl rand -hex 24` makes a good one"
+            raise BadUsage(f"{name} is shorter than {SECRET_CHARS_MIN} characters and could be guessed: {remedy}")
+    if hmac_secret is not None and hmac_secret == token:
+        raise BadUsage("HMAC_SECRET and WEBHOOK_TOKEN are equal: a token travels, so the signing key must differ")
 
 
 def _same(told: bytes, secret: bytes) -> bool:

@@ -2,10 +2,14 @@
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from rules import alert_text
+
+Hide: TypeAlias = Callable[[str], str]
+"""What takes secrets that are known out of a text."""
 
 MASK = "***"
 _WORDS = (
@@ -34,42 +38,54 @@ class _Number(str):
     __slots__ = ()
 
 
-def mask(body: str) -> str:
+def mask(body: str, hide: Hide = str) -> str:
     """The body with the values of secret-like keys replaced at any depth, and what looks like `secret: value` in texts.
 
-    A damaged body that can be mended and holds a secret comes back as the JSON it was mended to, so that it reads alike.
-    Any other body that is not JSON keeps at most 32 KB of its text. What comes back can always be encoded as UTF-8.
+    `hide` takes further secrets out of any text; what it changes inside a body that can be read or mended is kept as the
+    JSON it was read as. A damaged body that can be mended and holds a secret comes back as the JSON it was mended to, so
+    that it reads alike. Any other body that is not JSON keeps at most 32 KB of its text. What comes back can always be
+    encoded as UTF-8.
     """
     try:
         tree = json.loads(
             body, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number, parse_constant=_Number
         )
-        return _encode(tree)
+        return _encode(tree, hide)
     except (ValueError, RecursionError):
         mended = alert_text.parse(body)
-        if isinstance(mended, alert_text.Parsed) and _secretive(mended.tree):
-            return _encode(mended.tree)
-        cut = body.encode("utf-8", "replace")[:UNREADABLE_BYTES_MAX].decode("utf-8", "ignore")
-        return mask_text(cut)
+        if isinstance(mended, alert_text.Parsed) and _secretive(mended.tree, hide):
+            return _encode(mended.tree, hide)
+        # Hidden before it is cut, for half a secret would not be found.
+        kept = hide(body).encode("utf-8", "replace")[:UNREADABLE_BYTES_MAX].decode("utf-8", "ignore")
+        masked = mask_text(kept)
+        # Without its zero bytes it might be read as an alert, which it was not.
+        return f"\0{masked}" if "\0" in kept and "\0" not in masked else masked
 
 
-def _secretive(tree: Any) -> bool:
+def _secretive(tree: Any, hide: Hide) -> bool:
     """Whether a mended body holds anything to be masked."""
     match tree:
         case dict():
-            return any(_SECRET.search(key) or _secretive(value) for key, value in tree.items())
+            return any(_SECRET.search(key) or hide(key) != key or _secretive(one, hide) for key, one in tree.items())
         case list():
-            return any(map(_secretive, tree))
+            return any(_secretive(one, hide) for one in tree)
         case str():
-            return mask_text(tree) != tree
+            return mask_text(hide(tree)) != tree
+        case Decimal():
+            return hide(str(tree)) != str(tree)
         case _:
             return False
 
 
 def mask_text(text: str) -> str:
-    """A text with what looks like `secret: value` in it replaced, and the credentials of addresses."""
-    text = _CREDENTIALS.sub(rf"\g<scheme>{MASK}@", text)
-    return _IN_TEXT.sub(lambda match: match["key"] + _mask_like(match["value"]), text)
+    """A text with what looks like `secret: value` in it replaced, and the credentials of addresses.
+
+    UTF-16 that was read as another encoding has a zero byte in every letter: where it holds a secret they are left out.
+    """
+    bare = text.replace("\0", "")
+    masked = _CREDENTIALS.sub(rf"\g<scheme>{MASK}@", bare)
+    masked = _IN_TEXT.sub(lambda match: match["key"] + _mask_like(match["value"]), masked)
+    return text if masked == bare else masked
 
 
 def _mask_like(value: str) -> str:
@@ -78,23 +94,26 @@ def _mask_like(value: str) -> str:
     return f"{quote}{MASK}{quote}"
 
 
-def _encode(tree: Any) -> str:
+def _encode(tree: Any, hide: Hide) -> str:
     match tree:
         case dict():
-            return _encode(_Pairs(tree.items()))
-        case Decimal():
-            return str(tree)
+            return _encode(_Pairs(tree.items()), hide)
         case _Pairs():
-            pairs = (f"{_text(key)}: {_text(MASK) if _SECRET.search(key) else _encode(value)}" for key, value in tree)
-            return "{" + ", ".join(pairs) + "}"
+            return "{" + ", ".join(_encode_pair(key, value, hide) for key, value in tree) + "}"
         case list():
-            return "[" + ", ".join(_encode(one) for one in tree) + "]"
-        case _Number():
-            return str(tree)
+            return "[" + ", ".join(_encode(one, hide) for one in tree) + "]"
+        case Decimal() | _Number():
+            # A secret of digits may be sent as a number.
+            number = str(tree)
+            return number if hide(number) == number else _text(MASK)
         case str():
-            return _text(mask_text(tree))
+            return _text(mask_text(hide(tree)))
         case _:
             return _text(tree)
+
+
+def _encode_pair(key: str, value: Any, hide: Hide) -> str:
+    return f"{_text(hide(key))}: {_text(MASK) if _SECRET.search(key) else _encode(value, hide)}"
 
 
 def _text(value: Any) -> str:

@@ -19,6 +19,10 @@ from state.tables import TABLES, reading, unusable
 
 _TABLE_OF = {"trades": "fills"}
 _LOOK_AT_MAX = 5
+_LOOK_AT_S_MAX = 172_800
+_SLIPS = json.dumps(["nothing_to_close", "nothing_to_resume", "nothing_to_requeue", "unknown_flag"])
+"""Answers to what the operator asked in error: who asked was told, and nobody needs to look again."""
+
 _BODY_SHOWN = 200
 REQUEUE_S_MAX = 172_800
 """48 hours: for how long a refused signal certainly is in memory, and an alert can be read again."""
@@ -82,16 +86,21 @@ def plain(row: sqlite3.Row) -> dict[str, Any]:
 
 
 _LOOKS = """
-    SELECT * FROM (SELECT code, subject, seen_at FROM alerts ORDER BY rowid DESC LIMIT ?1) UNION ALL
-    SELECT * FROM (SELECT code, unit, seen_at FROM failures ORDER BY rowid DESC LIMIT ?1)
-    ORDER BY seen_at DESC LIMIT ?1"""
+    SELECT code, subject, seen_at, lsn, number FROM alerts
+    WHERE seen_at >= ?1 AND code NOT IN (SELECT value FROM json_each(?3)) UNION ALL
+    SELECT code, unit, seen_at, lsn, number FROM failures WHERE seen_at >= ?1
+    ORDER BY seen_at DESC, lsn DESC, number DESC LIMIT ?2"""
 
 
 def status(path: Path) -> dict[str, Any]:
-    """Where a run stands after its last record: money, what is open, what is owed, what somebody should look at."""
+    """Where a run stands after its last record: money, what is open, what is owed, what somebody should look at.
+
+    That is the newest of the 48 hours before that record, newest first.
+    """
     with connected(path) as connection:
         told = stood(connection, path)
-        looks = connection.execute(_LOOKS, (_LOOK_AT_MAX,)).fetchall()
+        since = told["seen_at"] - _LOOK_AT_S_MAX * SECOND
+        looks = connection.execute(_LOOKS, (since, _LOOK_AT_MAX, _SLIPS)).fetchall()
     return {**json.loads(told["figures"]), "look_at": [f"{one['code']} {one['subject']}" for one in looks]}
 
 

@@ -64,15 +64,20 @@ def figures(found: dict[str, Any]) -> None:
     pairs(f"Result on {printable(found['market'])} prices", shown)
 
 
-_TOLD_APART = frozenset({"market", "last_seen_at", "positions", "blockers", "halts", "flags", "look_at", "simulated"})
+_TOLD_APART = frozenset(
+    {
+        *("running", "silent", "last_seen_at", "market", "simulated"),
+        *("positions", "blockers", "halts", "flags", "look_at"),
+    }
+)
 
 
 def status(found: dict[str, Any]) -> None:
-    """Where a run stands: first what keeps it from trading, then its market and money, then what it holds.
+    """Where a run stands: whether it runs, what keeps it from trading, then its market and money, then what it holds.
 
     Figures that only a process at work can give are shown where it gave them.
     """
-    click.secho(f"{narrate.clock(found['last_seen_at'])} New York, {_prices(found)}", bold=True)
+    click.secho(_title(found), bold=True, fg=None if found["running"] else "red")
     for line in _hindrances(found):
         click.secho(f"  {line}", fg="red")
     plain = (key for key in found if key not in _TOLD_APART and not key.startswith("market_"))
@@ -86,6 +91,14 @@ def status(found: dict[str, Any]) -> None:
         rows("held", found["positions"])
         if found["simulated"]:
             say(_SIMULATED_PRICES)
+
+
+def _title(found: dict[str, Any]) -> str:
+    """When this was so, and whose prices it is told in; before that, that nobody at work said it."""
+    told = f"{narrate.clock(found['last_seen_at'])} New York, {_prices(found)}"
+    if found["running"]:
+        return told
+    return f"NOT {'ANSWERING' if found['silent'] else 'RUNNING'}: from the files, as of {told}"
 
 
 def _prices(found: dict[str, Any]) -> str:
@@ -106,13 +119,16 @@ def _hindrances(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _market(found: dict[str, Any]) -> str:
-    """Where prices come from, and how new the newest is."""
-    kind = SIMULATED if found["simulated"] else found["market_kind"] or found["market"]
+    """The kind of market, whose prices were seen where its kind does not say it, and how new the newest is."""
+    kind, source = found["market_kind"] or found["market"], found["market"]
     told = [printable(kind)]
     if found["market_seed"] is not None:
         told.append(f"seed {found['market_seed']}, from {found['market_first']}")
-    told.append("no price yet" if found["market_at"] is None else f"newest price {narrate.clock(found['market_at'])}")
-    return ", ".join(told)
+    if found["market_at"] is None:
+        return ", ".join([*told, "no price yet"])
+    if source != kind:
+        told.append(f"{printable(source)} prices")
+    return ", ".join([*told, f"newest price {narrate.clock(found['market_at'])}"])
 
 
 def _flags(found: dict[str, bool]) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import atexit
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -70,6 +71,16 @@ def serving(data: Path, answers: Answers | None = None, **live: Any) -> Iterator
 
     with _served([web.get("/{path:.*}", get), web.post("/{path:.*}", post)], start):
         yield said
+
+
+@contextmanager
+def stuck(data: Path) -> Iterator[None]:
+    """A process that holds the socket of a directory and never answers."""
+    with socket.socket(socket.AF_UNIX) as server:
+        with socket_path(data) as path:
+            server.bind(path)
+        server.listen(2)
+        yield
 
 
 @contextmanager

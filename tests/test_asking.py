@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli import main
 from oracle import books
 from oracle.ask import Asker, looks
-from oracle.asking import Came, Closing, asked, flag, requeued, switched, turned
+from oracle.asking import SIMULATED_PRICES, Came, Closing, asked, flag, requeued, switched, turned
 from oracle.clock import StepClock
 from oracle.market.tape import Tape
 from state.errors import BadUsage, OracleFailure
@@ -137,10 +139,10 @@ def test_a_closed_position_is_reported_with_what_it_brought(tmp_path: Path) -> N
     run = trade(tmp_path, market, f"{LONG}\n10:31:00 close all lunch")
     with serving(run, answering({"fact": "CloseAsked", "position_id": "pos-000001", "words": ""})):
         came = Closing(Asker(run), "pos-000001").ask("lunch", wait_s=5)
-    assert came.lines == ["pos-000001 closed (manual): net $50.60, +14.54 %"]
+    assert came.lines == ["pos-000001 closed (manual): net $50.60, +14.54 %", SIMULATED_PRICES]
     (report,) = came.answer["positions"]
     assert (report["waits_for"], report["realized_net"], report["phase"]) == (None, 50_600_000, "closed")
-    assert (came.answer["simulated"], came.answer["unshown"]) == (False, None)
+    assert (came.answer["simulated"], came.answer["unshown"]) == (True, None)
 
 
 def test_a_position_whose_market_is_closed_waits_for_the_open(tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_a_position_whose_market_is_closed_waits_for_the_open(tmp_path: Path) ->
     with serving(run, answers, next_open_at=NEXT_OPEN) as said:
         came = Closing(Asker(run), "all").ask("w", wait_s=600)
     waits = f"pos-000001 (1 x {CALL}) is to be closed; it waits for the next open, 2026-02-17 09:30:00"
-    assert came.lines == [waits, "ord-000009 is given up"]
+    assert came.lines == [waits, "ord-000009 is given up", SIMULATED_PRICES]
     (report,) = came.answer["positions"]
     assert (report["waits_for"], report["next_open_at"]) == ("next open", NEXT_OPEN)
     assert said == [("/ask", {"ask": "close", "about": "all", "words": "w"})]
@@ -162,7 +164,7 @@ def test_without_a_known_open_it_is_waited_for_as_long_as_allowed(tmp_path: Path
     run = trade(tmp_path, OPEN, LONG)
     with serving(run, answering({"fact": "CloseAsked", "position_id": "pos-000001", "words": ""})):
         came = Closing(Asker(run), "all").ask("w", wait_s=0.05)
-    assert came.lines == [f"pos-000001 (1 x {CALL}) is to be closed; it waits for the next open"]
+    assert came.lines == [f"pos-000001 (1 x {CALL}) is to be closed; it waits for the next open", SIMULATED_PRICES]
 
 
 def test_an_exit_order_without_a_fill_is_named(tmp_path: Path) -> None:
@@ -170,21 +172,17 @@ def test_an_exit_order_without_a_fill_is_named(tmp_path: Path) -> None:
     run = trade(tmp_path, f"{OPEN}\n10:31:00 {CALL} 4.00 4.10", f"{LONG}\n10:31:00 close all lunch")
     with serving(run, answering({"fact": "CloseAsked", "position_id": "pos-000001", "words": ""})):
         came = Closing(Asker(run), "pos-000001").ask("w", wait_s=0)
-    assert came.lines == [f"pos-000001 (1 x {CALL}) is to be closed; ord-000002 waits for a fill"]
+    assert came.lines == [f"pos-000001 (1 x {CALL}) is to be closed; ord-000002 waits for a fill", SIMULATED_PRICES]
 
 
-def test_invented_prices_are_said_to_be_such(data: Path) -> None:
-    """After the last line, and to programs; whether the position tells it or, where there is none yet, the process."""
-    closed = {"fact": "CloseAsked", "position_id": "pos-000001", "words": ""}
-    with serving(data, answering(closed), simulated=False):
-        came = Closing(Asker(data), "pos-000001").ask("w", wait_s=0)
-    assert came.lines[0].startswith("pos-000001 closed (")
-    assert (came.lines[1:], came.answer["simulated"]) == (["prices: simulated"], True)
+def test_the_label_of_invented_prices_needs_no_position(data: Path) -> None:
+    """An entry that is given up has none; the process says what market it is in."""
     given_up = {"fact": "OrderCancelAsked", "order_id": "ord-000009", "reason": "close_asked"}
-    with serving(data, answering(given_up), simulated=True):
-        came = Closing(Asker(data), "pos-000099").ask("w", wait_s=0)
-    assert came.lines == ["ord-000009 is given up", "prices: simulated"]
-    assert (came.answer["simulated"], came.answer["positions"]) == (True, [])
+    for invented in (True, False):
+        with serving(data, answering(given_up), simulated=invented):
+            came = Closing(Asker(data), "pos-000099").ask("w", wait_s=0)
+        assert came.lines == ["ord-000009 is given up", *(["prices: simulated"] if invented else [])]
+        assert (came.answer["simulated"], came.answer["positions"]) == (invented, [])
 
 
 def test_nothing_to_close_fails(data: Path) -> None:
@@ -199,8 +197,11 @@ def test_nothing_to_close_fails(data: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def holding(path: Path) -> AsyncIterator[Beating]:
-    """A process that holds pos-000001, on a clock that stands, and answers on its socket."""
-    async with served(path, StepClock(START), Tape(tape(path, trades.DAY, trades.MARKET))) as (run, ask):
+    """A process that holds pos-000001, bought at prices of a real market, on a clock that stands."""
+    market = tape(path, trades.DAY, trades.MARKET)
+    header = market / "tape.toml"
+    header.write_text(header.read_text().replace('"simulated"', '"cboe"'))
+    async with served(path, StepClock(START), Tape(market)) as (run, ask):
         await run.heart.alert(ALERT)
         await ask("move", new_york(trades.DAY, "10:32:30"))
         assert list(run.portfolio.positions) == ["pos-000001"]
@@ -235,19 +236,23 @@ async def test_a_close_is_asked_whatever_the_database_refuses(
             came = await closing(tmp_path, about)
             assert run.portfolio.positions["pos-000001"].close_asked == "manual"
             assert run.writer.durable_lsn >= came.answer["lsn"]
-            assert (came.answer["facts"][0]["fact"], came.answer["positions"]) == ("CloseAsked", [])
+            assert [one["fact"] for one in came.answer["facts"]] == ["CloseAsked"]
+            assert (came.answer["positions"], came.answer["simulated"]) == ([], False)
             assert "could not be used: database is locked" in came.answer["unshown"]
             unshown = "asked to close pos-000001; the database cannot show what became of it:"
             assert came.lines == [f"{unshown} {came.answer['unshown']}"]
             with pytest.raises(OracleFailure, match="is not open: pos-000099") as raised:
                 await closing(tmp_path, "pos-000099")
             assert raised.value.exit_code == 1
-            again = await closing(tmp_path, about)
-            assert again.answer["facts"] == []
+            words = ["close", "--all" if about == "all" else about, "--data", str(tmp_path)]
+            again = await asyncio.to_thread(CliRunner().invoke, main, words, prog_name="oracle")
+            assert (again.exit_code, again.stderr) == (0, "")
+            nothing_new = "nothing changed: it was so already\nthe database cannot show what became of it: "
+            assert again.stdout.startswith(nothing_new if about == "all" else unshown)
         await asyncio.to_thread(_shown, tmp_path)
-        again = await closing(tmp_path, about)
-    assert again.lines == [f"pos-000001 (1 x {CALL}) is to be closed; it waits for the next open"]
-    assert (again.answer["facts"], again.answer["unshown"]) == ([], None)
+        shown = await closing(tmp_path, about)
+    assert shown.lines == [f"pos-000001 (1 x {CALL}) is to be closed; it waits for the next open"]
+    assert (shown.answer["facts"], shown.answer["unshown"], shown.answer["simulated"]) == ([], None, False)
 
 
 def _shown(path: Path) -> None:

@@ -145,8 +145,28 @@ def test_a_directory_is_prepared(tmp_path: Path) -> None:
     told = json.loads(ask("init", "--data", tmp_path / "b", "--port", "9000", "--json").stdout)
     assert "  https://alerts.example/webhook\n" in shown.stdout
     assert told["url"] == "http://127.0.0.1:9000/webhook"
-    assert json.loads(told["message"])["symbol"] == "{{ticker}}"
-    assert ask("init", "--data", tmp_path / "a").exit_code == 2
+    assert json.loads(told["message"])["direction"] == "long"
+    assert json.loads(told["strategy_message"])["direction"] == "{{strategy.market_position}}"
+
+
+def test_a_prepared_directory_is_told_of_again(tmp_path: Path) -> None:
+    """Whoever lost what to paste asks again; a directory of somebody else's is refused."""
+    made = json.loads(ask("init", "--data", tmp_path / "a", "--port", "9000", "--json").stdout)
+    before = seen(tmp_path / "a")
+    again = ask("init", "--data", tmp_path / "a", "--json")
+    assert (again.exit_code, json.loads(again.stdout)) == (0, {**made, "made": False})
+    assert made["message"] in ask("init", "--data", tmp_path / "a").stdout
+    assert seen(tmp_path / "a") == before
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/letters.txt").touch()
+    assert ask("init", "--data", tmp_path / "b").exit_code == 2
+
+
+def test_a_run_that_is_down_says_so() -> None:
+    """In the first line for people, and to programs as a value."""
+    first = ask("status", "--data", bundled()).stdout.splitlines()[0]
+    assert first == "NOT RUNNING: from the files, as of 2026-02-17 10:30:00 New York, simulated prices"
+    assert json.loads(ask("status", "--json", "--data", bundled()).stdout)["running"] is False
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -184,6 +204,19 @@ def test_config_check_lists_every_fault_at_once(tmp_path: Path) -> None:
         assert key in done.stderr
     file.write_text("[gates]\nopen_positions_max = 7\n")
     assert ask("config", "check", "--config", file).stdout == f"{file} can be used\n"
+
+
+def test_config_check_answers_programs(tmp_path: Path) -> None:
+    """Whether it can be used, or all that keeps it from being used."""
+    file = tmp_path / "mine.toml"
+    file.write_text("[gates]\nspot_age_max = 5\n")
+    done = ask("config", "check", "--json", "--config", file)
+    told = json.loads(done.stderr)
+    assert (done.exit_code, done.stdout, told["exit_code"]) == (2, "", 2)
+    assert "gates.spot_age_max" in told["error"]
+    file.write_text("[gates]\nopen_positions_max = 7\n")
+    done = ask("config", "check", "--json", "--config", file)
+    assert json.loads(done.stdout) == {"config": str(file), "usable": True}
 
 
 def test_config_show_says_where_a_value_comes_from(tmp_path: Path) -> None:
@@ -270,6 +303,8 @@ def test_a_database_that_is_none_is_1(tmp_path: Path) -> None:
         ["flags", "snap_unlisted", "maybe"],
         ["close", "--data", "nowhere"],
         ["close", "pos-000001", "--all"],
+        ["close", "SPY"],
+        ["close", "sig-000001", "--json"],
         ["clock", "--to", "noon"],
         ["init", "--url", "alerts.example", "--data", "desk"],
         ["send"],

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from oracle.ask import looks, reached
+from oracle.instants import parse
 from tests.conftest import ROOT
+from tests.local import bundled, serving
 from tests.runs import oracle
 
 START = ("--start", "2026-02-12T15:00:00Z", "--seed", "7")
@@ -79,6 +82,7 @@ def test_a_day_at_the_desk(desk: Path) -> None:
     """An alert becomes a position, which is closed; a halt refuses the next, which is tried again; SIGTERM ends it all."""
     with running(desk, "--simulate", SPEED, *START) as process:
         figures = answer("status")
+        assert figures["running"]
         assert (figures["market_kind"], figures["speed"], figures["blockers"]) == ("simulated", float(SPEED), [])
 
         (sent,) = answer("send", "--symbol", "SPY", "--direction", "long")
@@ -111,6 +115,7 @@ def test_a_day_at_the_desk(desk: Path) -> None:
     assert "Traceback" not in log
     assert reached(desk) is None
     after = answer("status")
+    assert (after["running"], after["silent"]) == (False, False)
     assert after["record"] >= figures["record"]
     assert "url" not in after
     assert answer("signals", "--where", "id=sig-000003")[0]["requeued_from"] == "sig-000002"
@@ -182,6 +187,23 @@ def test_a_killed_process_leaves_files_that_answer(desk: Path) -> None:
         assert answer("events")[0]["id"] == sent["reply"]["webhook_event_id"]
 
 
+def test_a_stopped_process_does_not_hold_up_who_asks(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files answer in its place, at the first moment at which they hold all it decided; asks still need it."""
+    monkeypatch.setattr("oracle.ask.READ_S_MAX", 0.1)
+    with running(desk, "--simulate", SPEED, *START) as process:
+        for _ in looks(30):
+            process.send_signal(signal.SIGSTOP)
+            told, known = ask("status"), ask("status", "--json")
+            process.send_signal(signal.SIGCONT)
+            if (told.exit_code, known.exit_code) == (0, 0):
+                break
+        assert told.stdout.startswith("NOT ANSWERING: from the files, as of 2026-02-12 ")
+        assert f"the process that works on {desk} did not answer in 0.1 s, so its files did: " in told.stderr
+        figures = json.loads(known.stdout)
+        assert (figures["running"], figures["silent"]) == (False, True)
+        assert any(ask("status").stdout.startswith("2026-02-12 ") for _ in looks(30))
+
+
 # -- a clock that is moved ------------------------------------------------------------------------------------------
 
 
@@ -195,6 +217,20 @@ def test_a_stepped_clock_moves_when_it_is_told_to(desk: Path) -> None:
         told = ask("clock", "--to", "2026-02-12T14:52:00Z").stdout
         assert told.startswith("2026-02-12 09:52:00 New York, record ")
         assert [one["id"] for one in answer("positions", "--where", "phase=open")] == ["pos-000001"]
+        up = ask("status").stdout
+    market = "market tape, simulated prices, newest price 2026-02-12 09:52:00"
+    for told in (up, ask("status").stdout):
+        assert market in {" ".join(line.split()) for line in told.splitlines()}
+
+
+@pytest.mark.parametrize(("asked", "stands"), [("14:52", "09:52:00"), ("14:50", "09:51:00")])
+def test_what_a_clock_shows_is_what_the_process_says(tmp_path: Path, asked: str, stands: str) -> None:
+    """A clock that was not moved back does not look as if it had been."""
+    data = Path(shutil.copytree(bundled(), tmp_path / "run"))
+    at = parse("2026-02-12T14:51:00Z")
+    with serving(data, {"/clock": lambda told: {"now": max(at, told["to"]), "lsn": 7}}):
+        told = ask("clock", "--to", f"2026-02-12T{asked}:00Z", "--data", data).stdout
+    assert told == f"2026-02-12 {stands} New York, record 7\n"
 
 
 @pytest.mark.parametrize(

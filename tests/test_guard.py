@@ -42,10 +42,15 @@ async def answered(keys: Keys, call: Call) -> Told:
 
 PROVEN: list[tuple[Keys, Call]] = [
     (BOTH, ("/webhook", BODY, [("X-Webhook-Signature", signature())])),
-    (SIGNED, ("/webhook", BODY, [("x-webhook-signature", signature().upper().replace("SHA", "sha"))])),
+    (SIGNED, ("/webhook", BODY, [("x-webhook-signature", signature().upper())])),
     (BOTH, ("/webhook", BODY, [("X-Webhook-Token", T)])),
     (BOTH, ("/webhook", BODY, [("Authorization", f"bearer  {T}")])),
     (BOTH, (f"/webhook/{T}", BODY, [])),
+    (BOTH, (f"/webhook/{T}/", BODY, [])),
+    (BOTH, ("/webhook/", BODY, [("X-Webhook-Token", T)])),
+    (BOTH, (f"/webhook?token={T}", BODY, [])),
+    (BOTH, (f"/webhook/?a=1&token=wrong&token={''.join(f'%{ord(one):02x}' for one in T)}", BODY, [])),
+    (Keys(None, b"a+token/of==base64"), ("/webhook?token=a+token/of==base64", BODY, [])),
     (BOTH, ("/webhook", told(token=T), [])),
     (BOTH, ("/webhook", told(secret=T), [])),
     (BOTH, ("/webhook", told(token=T[::-1], secret=T), [])),
@@ -90,7 +95,12 @@ UNPROVEN: list[tuple[Keys, Call]] = [
     (BOTH, ("/webhook", BODY, [("X-Webhook-Token", "tökén" * 4)])),
     (BOTH, ("/webhook", BODY, [("Authorization", f"Basic {T}")])),
     (BOTH, ("/webhook", BODY, [("Authorization", T)])),
-    (BOTH, (f"/webhook?token={T}", BODY, [])),
+    (BOTH, (f"/webhook?token={T[:-1]}", BODY, [])),
+    (BOTH, (f"/webhook?tokens={T}", BODY, [])),
+    (BOTH, (f"/webhook?token={K}", BODY, [("X-Webhook-Token", T)])),
+    (BOTH, ("/webhook?token=\udcff&token=%ff&token", BODY, [])),
+    (BOTH, (f"/webhook?{'token=&' * 1_000}", BODY, [])),
+    (BOTH, ("/webhook/short/", BODY, [])),
     (BOTH, ("/webhook", BODY, [("Cookie", f"token={T}")])),
     (BOTH, ("/webhook/wrong", BODY, [])),
     (BOTH, ("/webhook", told(meta={"token": T}), [])),
@@ -176,6 +186,18 @@ STRANGE: list[Headers] = [
     [("X-FORWARDED-PROTO", "https")],
     [("X-Forwarded-Anything", "1")],
     [("CF-Connecting-IP", "1.2.3.4")],
+    [("CF-Ray", "230b030023ae2822-SJC")],
+    [("CDN-Loop", "cloudflare")],
+    [("Client-IP", "1.2.3.4")],
+    [("True-Client-IP", "1.2.3.4")],
+    [("Fly-Client-IP", "1.2.3.4")],
+    [("X-Cluster-Client-IP", "1.2.3.4")],
+    [("X_Real_IP", "1.2.3.4")],
+    [("X_Forwarded_For", "1.2.3.4")],
+    [("X-Original-Forwarded-For", "1.2.3.4")],
+    [("X-Envoy-External-Address", "1.2.3.4")],
+    [("X-Original-URL", "/webhook")],
+    [("Sec-Fetch-Site", "none"), ("Sec-Fetch-Site", "cross-site")],
 ]
 
 
@@ -199,10 +221,16 @@ async def test_without_a_secret_browsers_and_proxies_may_not(method: str, path: 
 
 
 @pytest.mark.parametrize(
-    "head", [b"POST /webhook HTTP/1.0\r\n", b"POST http://localhost/webhook HTTP/1.1\r\nHost: localhost\r\n"]
+    "head",
+    [
+        b"POST /webhook HTTP/1.0\r\n",
+        b"POST /webhook HTTP/1.0\r\nHost: localhost\r\n",
+        b"POST /webhook HTTP/1.0\r\nHost: 127.0.0.1:8080\r\nConnection: keep-alive\r\n",
+        b"POST http://localhost/webhook HTTP/1.1\r\nHost: localhost\r\n",
+    ],
 )
 async def test_without_a_secret_a_call_without_a_host_or_through_a_proxy_is_strange(head: bytes) -> None:
-    """No Host header at all, and a target written as for a proxy."""
+    """No Host header at all, HTTP/1.0 as a proxy speaks it that names our own address, a target written as for one."""
     async with listening(StageDoor()) as front:
         raw = await front.raw(head + b"Content-Length: 0\r\nConnection: close\r\n\r\n")
         assert b" 401 " in raw.split(b"\r\n")[0]
@@ -225,6 +253,13 @@ def test_only_this_machine_is_local(peer: str, local: bool) -> None:
     """An address inside IPv6 notation is judged as what it stands for."""
     call = make_mocked_request("POST", "/webhook", headers={"Host": "localhost"}).clone(remote=peer)
     assert guard.is_local(call) is local
+
+
+async def test_with_a_secret_a_proxy_may_speak_http_1_0() -> None:
+    """What proves the secret is taken, however it comes."""
+    async with listening(StageDoor(), BOTH) as front:
+        head = f"POST /webhook HTTP/1.0\r\nHost: localhost\r\nX-Webhook-Token: {T}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        assert (await front.raw(head.encode() + BODY)).split(b"\r\n")[0].endswith(b" 201 Created")
 
 
 async def test_with_a_secret_everybody_may_ask_how_the_program_is() -> None:

@@ -83,11 +83,23 @@ def test_a_signature_is_that_of_the_raw_bytes() -> None:
     keys, body = Keys(KEY.encode(), None), b'{"symbol": "SPY"}'
     right = hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()
     assert keys.signed(body, f"sha256={right}")
-    assert keys.signed(body, f"sha256={right.upper()}")
+    assert keys.signed(body, f"SHA256={right.upper()}")
     wrong = [right, f"sha1={right}", f"sha256={right[:-1]}", f"sha256={right}0", f"sha256= {right}", "", "sha256=é"]
     assert [one for one in wrong if keys.signed(body, one)] == []
     assert not keys.signed(body + b" ", f"sha256={right}")
     assert not Keys(None, TOKEN.encode()).signed(body, f"sha256={right}")
+
+
+def test_what_is_only_presented_need_not_be_strong() -> None:
+    """A sender's short token is the listener's to refuse; it proves nothing there."""
+    assert Keys(token=b"short").proof(b"{}") == {"X-Webhook-Token": "short"}
+    assert not Keys(None, TOKEN.encode()).is_token(b"short")
+
+
+def test_a_secret_inside_the_other_leaves_nothing_of_it() -> None:
+    """The longer one is taken out first."""
+    keys = Keys(b"0123456789abcdef", b"xx-0123456789abcdef-yy")
+    assert keys.hide("a 0123456789abcdef b xx-0123456789abcdef-yy c") == "a *** b *** c"
 
 
 def test_the_secrets_are_never_shown() -> None:
@@ -96,5 +108,7 @@ def test_the_secrets_are_never_shown() -> None:
     assert repr(keys) == "Keys(hmac_secret=***, token=***)"
     assert repr(Keys()) == "Keys(hmac_secret=None, token=None)"
     assert keys.hide(f"a {KEY} b tökén-0123456789 c") == "a *** b *** c"
+    assert keys.hide(f"a %{ord(KEY[0]):x}{KEY[1:]} b t\\u00f6k%C3%A9n-0123456789 c") == "a *** b *** c"
+    assert (keys.hidden_chars_max, Keys().hidden_chars_max) == (12 * len(KEY), 0)
     assert keys.is_token("tökén-0123456789".encode())
     assert not keys.is_token(b"t\xf6k\xe9n-0123456789")

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from oracle.masking import MASK, UNREADABLE_BYTES_MAX, mask
+from oracle.spelling import pattern
 from rules.reading import read
-from state.alert import Entry
+from state.alert import BadAlert, Entry
 from state.inputs import AlertReceived
 from state.record import Record, decode, encode
 
@@ -196,3 +197,56 @@ def test_a_text_nobody_can_mend_loses_the_whole_value(value: str) -> None:
     assert mask(f"buy now token: {value} and go") == 'buy now token: "***" and go'.replace(
         '"', "'" if value[0] == "'" else '"'
     )
+
+
+def hush(text: str) -> str:
+    """What takes one known secret out of a text."""
+    return pattern(HUSH).sub(MASK, text)
+
+
+ESCAPED = "".join(f"\\u{ord(one):04x}" for one in HUSH)
+PERCENTED = "".join(f"%{ord(one):02x}" for one in HUSH)
+
+
+@pytest.mark.parametrize(
+    ("body", "masked"),
+    [
+        (f'{{"note": "a {HUSH}", "n": 1.50}}', '{"note": "a ***", "n": 1.50}'),
+        (f'{{"note": "{ESCAPED}"}}', '{"note": "***"}'),
+        (f'{{"{ESCAPED}": 1}}', '{"***": 1}'),
+        (f'{{"note": "{ESCAPED}", "n": 1.50,}}', '{"note": "***", "n": 1.50}'),
+        (f'{{"{HUSH}": 1,}}', '{"***": 1}'),
+        (f'{{"note": ["{HUSH}"],}}', '{"note": ["***"]}'),
+        (f'payload=%7B%22note%22:%22{PERCENTED}%22%7D', '{"note": "***"}'),
+        (f'{{"note": "{ESCAPED}"', '{"note": "***"'),
+        (f"payload=%7B%22{PERCENTED}", "payload=%7B%22***"),
+        (json.dumps({"a": json.dumps({"b": HUSH}).replace(HUSH, ESCAPED)}), json.dumps({"a": '{"b": "***"}'})),
+    ],
+)
+def test_a_known_secret_is_taken_out_wherever_it_stands(body: str, masked: str) -> None:
+    """Under any key or as one, escaped, encoded, in a sound body, a damaged one, and one beyond mending."""
+    assert mask(body, hush) == masked
+
+
+def test_a_known_secret_of_digits_may_be_a_number() -> None:
+    """Its place holds a text then, so that the body is JSON as before."""
+    digits = "1234567890123456"
+    bodies = [f'{{"n": {digits}, "m": [2]}}', f'{{"n": {digits}, "m": [2],}}']
+    assert [mask(one, lambda text: text.replace(digits, MASK)) for one in bodies] == ['{"n": "***", "m": [2]}'] * 2
+
+
+def test_a_long_text_is_hidden_before_it_is_cut() -> None:
+    """Where it is cut half a secret may stand, which nobody would find."""
+    for over in range(len(HUSH)):
+        kept = mask("x" * (UNREADABLE_BYTES_MAX - over) + HUSH, hush)
+        assert HUSH[:2] not in kept
+        assert len(kept) <= UNREADABLE_BYTES_MAX
+
+
+def test_utf_16_without_a_mark_hides_no_secret() -> None:
+    """Its letters have zero bytes between them; what comes back is masked, and no better than what was sent."""
+    body = f'{GOOD}, "token": "{HIDDEN}"}}'.encode("utf-16-le").decode()
+    masked = mask(body)
+    assert HIDDEN not in masked.replace("\0", "")
+    assert [type(read(one, source="x", received_at=10**18)) for one in (body, masked)] == [BadAlert, BadAlert]
+    assert mask("a\0 zero, and nothing to mask") == "a\0 zero, and nothing to mask"

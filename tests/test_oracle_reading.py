@@ -169,7 +169,7 @@ import sys
 from pathlib import Path
 from oracle import explain, queries, reading, report
 path = Path(sys.argv[1])
-report.status(reading.answer(path, queries.status))
+report.status({"running": False, "silent": False, **reading.answer(path, queries.status)})
 report.rows("trades", reading.answer(path, lambda one: queries.rows(one, "trades", limit=9)))
 report.rows("deadletters", reading.answer(path, queries.deadletters))
 report.explanation(reading.answer(path, lambda one: explain.explain(one, "pos-000001")))

@@ -98,16 +98,48 @@ def test_status_shows_money_and_what_is_held(tmp_path: Path) -> None:
     assert (told["positions_open"], told["today_entries"], told["look_at"]) == (1, 1, [])
 
 
-def test_the_newest_looks_come_first(tmp_path: Path) -> None:
-    """Of many things to look at, the newest are shown."""
-    data = tmp_path / "run"
-    shutil.copytree(demo()[1], data)
+def looking(tmp_path: Path, told: list[tuple[int, str, str]]) -> Path:
+    """A copy of the demo with these alerts, one a record: (seen at, code, subject)."""
+    data = Path(shutil.copytree(demo()[1], tmp_path / "run"))
     with closing(sqlite3.connect(data / "oracle.db", isolation_level=None)) as connection:
-        for number in range(7):
-            connection.execute(
-                "INSERT INTO alerts VALUES (?, ?, 0, 'exit_waiting', ?)", (number, number, f"ord-{number}")
-            )
-    assert status(data)["look_at"] == [f"exit_waiting ord-{number}" for number in (6, 5, 4, 3, 2)]
+        rows = [(lsn, at, 0, code, subject) for lsn, (at, code, subject) in enumerate(told)]
+        connection.executemany("INSERT INTO alerts VALUES (?, ?, ?, ?, ?)", rows)
+    return data
+
+
+def test_the_newest_looks_come_first(tmp_path: Path) -> None:
+    """Of many things to look at, the newest are shown, alerts and failures in one order."""
+    last = status(demo()[1])["last_seen_at"]
+    data = looking(tmp_path, [(last - 7 + number, "exit_waiting", f"ord-{number}") for number in range(7)])
+    with closing(sqlite3.connect(data / "oracle.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE alerts SET number = 1 WHERE subject = 'ord-6'")
+        failed = (6, last - 1, 0, "sig-9", "processing_failed", "KeyError")
+        connection.execute("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?, NULL)", failed)
+    newest = [f"exit_waiting ord-{number}" for number in (6, 5, 4, 3)]
+    assert status(data)["look_at"] == [newest[0], "processing_failed sig-9", *newest[1:]]
+
+
+def test_what_is_no_longer_news_needs_no_look(tmp_path: Path) -> None:
+    """What is older than 48 hours at the last record is left out."""
+    last = status(demo()[1])["last_seen_at"]
+    two_days = 172_800 * 1_000_000_000
+    told = [(last - two_days - 1, "exit_waiting", "ord-1"), (last - two_days, "exit_waiting", "ord-2")]
+    assert status(looking(tmp_path, told))["look_at"] == ["exit_waiting ord-2"]
+
+
+def test_slips_of_the_operator_need_no_look(tmp_path: Path) -> None:
+    """Whatever was asked in error was answered at once: it buries nothing that waits for somebody."""
+    stage = Stage(DAY)
+    stage.tick("10:29:59", "SPY 595.42")
+    stage.ask_close("10:30:00", "pos-000099")
+    for second, (ask, about) in enumerate([(Ask.RESUME, ""), (Ask.REQUEUE, "sig-000099"), (Ask.FLAG_ON, "nothing")]):
+        stage.ask(f"10:30:0{second + 1}", ask, about)
+    path = ended(tmp_path / "run", bodies_of(stage))
+    with closing(sqlite3.connect(path / "oracle.db", isolation_level=None)) as connection:
+        codes = [row[0] for row in connection.execute("SELECT code FROM alerts")]
+        assert codes == ["nothing_to_close", "nothing_to_resume", "nothing_to_requeue", "unknown_flag"]
+        connection.execute("INSERT INTO alerts SELECT 1, seen_at, 0, 'exit_waiting', 'ord-1' FROM standing")
+    assert status(path)["look_at"] == ["exit_waiting ord-1"]
 
 
 def test_a_database_that_does_not_say_where_it_stands_names_the_remedy(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What people see: dollars, percent and New York times; never micro-dollars, and never what a terminal would obey."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,11 @@ from tests.runs import demo
 
 NAMES = ("events", "signals", "orders", "trades", "positions", "outcomes")
 PRICED = ("orders", "trades", "positions", "outcomes")
+
+
+def standing() -> dict[str, Any]:
+    """Where the demo's run stands, as a process at work would tell it."""
+    return {"running": True, **status(demo()[1])}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,12 +77,22 @@ def test_a_story_of_simulated_prices_is_labelled(noun_id: str, capsys: pytest.Ca
 
 def test_status_says_whose_prices_and_when(capsys: pytest.CaptureFixture[str]) -> None:
     """The first line dates the answer and names the kind of market; nothing to look at is said in words."""
-    report.status(status(demo()[1]))
+    report.status(standing())
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "2026-02-17 10:30:00 New York, simulated prices"
-    assert lines[1] == "  market             simulated, newest price 2026-02-17 10:30:00"
+    assert lines[1] == "  market             tape, simulated prices, newest price 2026-02-17 10:30:00"
     assert "  look at            nothing" in lines
     assert "  flags              none set" in lines
+
+
+def test_the_files_of_a_run_say_that_nobody_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything else, and told apart: no process at all, and one that is silent."""
+    told = "from the files, as of 2026-02-17 10:30:00 New York, simulated prices"
+    for silent, first in ((False, "NOT RUNNING"), (True, "NOT ANSWERING")):
+        report.status({**standing(), "running": False, "silent": silent})
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == f"{first}: {told}"
+        assert not any(line.strip().startswith(("running", "silent")) for line in lines)
 
 
 LIVE = {
@@ -95,7 +111,7 @@ def test_what_keeps_a_run_from_trading_comes_first(capsys: pytest.CaptureFixture
     """Blockers and halts stand above everything, each once; what only a process at work knows is shown when it is there."""
     halts = [{"code": code, "words": "", "since": LIVE["now"]} for code in ("entries_halted", "storage_low")]
     flags = {"snap_unlisted": True, "allow_premarket": False}
-    report.status({**status(demo()[1]), **LIVE, "halts": halts, "flags": flags})
+    report.status({**standing(), **LIVE, "halts": halts, "flags": flags})
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:4] == [
         "  BLOCKED entries_halted: lunch\\x1b[2J",
@@ -110,10 +126,20 @@ def test_what_keeps_a_run_from_trading_comes_first(capsys: pytest.CaptureFixture
 
 def test_a_market_says_where_its_prices_come_from(capsys: pytest.CaptureFixture[str]) -> None:
     """None, a recording, or an invented one with its seed: also before its first price."""
-    found = status(demo()[1])
+    found = standing()
     cases: list[tuple[dict[str, object], str, str]] = [
         ({"market": "none", "market_kind": "none", "simulated": False}, "no prices", "none, no price yet"),
-        ({"market": "cboe", "market_kind": "tape", "simulated": False}, "cboe prices", "tape, no price yet"),
+        ({"market": "none", "market_kind": "tape", "simulated": False}, "no prices", "tape, no price yet"),
+        (
+            {"market": "cboe", "market_kind": "tape", "simulated": False, "market_at": LIVE["now"]},
+            "cboe prices",
+            "tape, cboe prices, newest price 2026-02-17 10:30:03",
+        ),
+        (
+            {"market": "simulated", "market_kind": "tape", "simulated": True, "market_at": LIVE["now"]},
+            "simulated prices",
+            "tape, simulated prices, newest price 2026-02-17 10:30:03",
+        ),
         (
             {"market": "none", "market_kind": "simulated", "market_seed": 7, "market_first": "2026-02-13"},
             "simulated prices",
@@ -193,7 +219,7 @@ def test_what_is_held_is_shown_with_its_mark(capsys: pytest.CaptureFixture[str])
         "stop": 1_740_000,
         "phase": "open",
     }
-    report.status({**status(demo()[1]), "positions": [held]})
+    report.status({**standing(), "positions": [held]})
     header, row, label = capsys.readouterr().out.splitlines()[-3:]
     assert label == "prices: simulated"
     assert " ".join(header.split()) == "id quantity contract DTE paid mark value unrealized target stop phase"

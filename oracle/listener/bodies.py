@@ -6,10 +6,10 @@ Deliberately absent: what a body means.
 from urllib.parse import quote_from_bytes
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
+from aiohttp.http import HttpProcessingError, HttpVersion11
 
 from oracle.listener.replies import Refused
-from oracle.masking import mask, mask_text
+from oracle.masking import Hide, mask, mask_text
 from rules.alert_text import BODY_BYTES_MAX
 
 TOO_LARGE = Refused(
@@ -18,9 +18,18 @@ TOO_LARGE = Refused(
 ENCODED = Refused(
     400, "bad_request", "the body has a Content-Encoding; send it as it is, without compression and without that header"
 )
+CODED = Refused(
+    400, "bad_request", "the Transfer-Encoding is not understood; send the body with a Content-Length, or chunked"
+)
 CUT = Refused(400, "bad_request", "the body did not arrive whole; send it again with its right length")
 
 _UNDECODABLE_BYTES_MAX = 10 * 1024
+
+
+def is_oddly_coded(request: web.BaseRequest) -> bool:
+    """Whether a proxy in front might see another end of the body than the library does, and another call behind it."""
+    codings = [one.strip().lower() for one in request.headers.getall("Transfer-Encoding", [])]
+    return bool(codings) and (codings != ["chunked"] or request.version < HttpVersion11)
 
 
 def refused_unread(request: web.BaseRequest) -> Refused | None:
@@ -45,23 +54,21 @@ async def read(request: web.BaseRequest) -> bytes | Refused:
     return b"".join(parts)
 
 
-def carried(body: bytes) -> str:
-    """The text of a body with its secrets masked, which is read as the body would be."""
+def carried(body: bytes, hide: Hide = str) -> str:
+    """The text of a body with its secrets masked and hidden, which is read as the body would be."""
     try:
-        return mask(body.decode())
-    except UnicodeDecodeError as fault:
-        return _undecodable(body, fault.start)
+        return mask(body.decode(), hide)
+    except UnicodeDecodeError:
+        return _undecodable(body, hide)
 
 
-def _undecodable(body: bytes, at: int) -> str:
+def _undecodable(body: bytes, hide: Hide) -> str:
     """Bytes that are no UTF-8 as a percent-encoded form, the one text that is read as such bytes; cut when very long."""
-    kept = body[:_UNDECODABLE_BYTES_MAX]
-    if at >= _UNDECODABLE_BYTES_MAX:
-        kept += body[at : at + 4]
-    masked = mask_text(kept.decode("latin-1")).encode("latin-1")
+    kept = hide(body.decode("latin-1"))[:_UNDECODABLE_BYTES_MAX]
+    masked = mask_text(kept).encode("latin-1")
     try:
         masked.decode()
     except UnicodeDecodeError:
         return f"payload={quote_from_bytes(masked)}"
-    # The fault stood in a secret and went with it.
+    # The fault stood in a secret and went with it, or stands further on.
     return f"payload={quote_from_bytes(masked)}%FF"

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
+from oracle.clock import monotonic
 from oracle.listener.limits import ListenerSettings
 from oracle.listener.refusals import Refusals
 from oracle.listener.replies import Refused, refusal
+from state.calendar import SECOND
 
 # No line per call, because a path may hold a token; a body is never unpacked; what is left of a body after its answer is
 # read for so many seconds, so that the answer is not lost.
@@ -21,6 +24,8 @@ _MALFORMED = Refused(400, "bad_request", "the call is not understood as HTTP/1.1
 _FAILED = Refused(500, "processing_failed", "the call could not be answered; look into the log of the program")
 _FULL = Refused(503, "inbox_full", "too many connections are open")
 _NEVER_WHOLE = Refused(408, "bad_request", "a call did not arrive whole in its time")
+_UNKNOWN = "unknown"
+_LOG_PAUSE_NS = 60 * SECOND
 _ODD = {
     404: Refused(404, "not_found", "nothing answers at this path; alerts go to POST /webhook"),
     405: Refused(405, "not_found", "this path does not take this method; alerts go to POST /webhook"),
@@ -28,12 +33,21 @@ _ODD = {
 }
 
 
-def by_path(make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
-    """A maker of requests that drops the host of an address written as for a proxy: the library stumbles over odd ones."""
+def plain(make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
+    """A maker of requests without what the library stumbles over.
+
+    That is the host of an address written as for a proxy, and an Expect header in odd letters, which it would repeat.
+    """
 
     def made(message: Any, *others: Any) -> web.BaseRequest:
-        url = message.url
-        return make(message._replace(url=url.relative()) if url.absolute else message, *others)
+        if message.url.absolute:
+            message = message._replace(url=message.url.relative())
+        expected = message.headers.getall("Expect", [])
+        if expected and [one.lower() for one in expected] != ["100-continue"]:
+            headers = message.headers.copy()
+            headers["Expect"] = _UNKNOWN
+            message = message._replace(headers=CIMultiDictProxy(headers))
+        return make(message, *others)
 
     return made
 
@@ -44,25 +58,43 @@ class Connections:
     def __init__(self, settings: ListenerSettings, refusals: Refusals) -> None:
         self.settings, self.refusals = settings, refusals
         self.finishing = False
-        self._open: set[Connection] = set()
+        # In the order in which they came.
+        self._open: dict[Connection, None] = {}
         self._emptied = asyncio.Event()
         self._emptied.set()
+        self._logged_at: int | None = None
 
     def __len__(self) -> int:
         return len(self._open)
 
     def admit(self, connection: "Connection") -> bool:
-        """Whether there is room for one more; it is counted among the refused otherwise."""
+        """Whether there is room for one more, if need be by ending the oldest that gave us nothing to answer.
+
+        One that never sent a whole request goes before one that did. Whoever has to go is counted among the refused.
+        """
         if len(self._open) >= self.settings.connections_max:
             self.refusals.count(_FULL, _FULL.error)
-            return False
-        self._open.add(connection)
+            waiting = [one for one in self._open if not one.is_answering]
+            if not waiting:
+                return False
+            oldest = next((one for one in waiting if not one.has_called), waiting[0])
+            self.leave(oldest)
+            oldest.give_way()
+        self._open[connection] = None
         self._emptied.clear()
+        return True
+
+    def may_log(self) -> bool:
+        """Whether a failure may be logged: one a minute, because a stranger may know how to bring it about."""
+        now = monotonic()
+        if self._logged_at is not None and now - self._logged_at < _LOG_PAUSE_NS:
+            return False
+        self._logged_at = now
         return True
 
     def leave(self, connection: "Connection") -> None:
         """Forget one that ended."""
-        self._open.discard(connection)
+        self._open.pop(connection, None)
         if not self._open:
             self._emptied.set()
 
@@ -85,7 +117,7 @@ class Connections:
 class Connection(web.RequestHandler):
     """One connection: the library's protocol with deadlines, and with answers in our words."""
 
-    __slots__ = ("_among", "_answering", "_deadline", "_early", "_heard", "_reading", "_stalled")
+    __slots__ = ("_among", "_answering", "_called", "_deadline", "_early", "_heard", "_reading", "_stalled")
 
     def __init__(self, server: web.Server, among: Connections) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **_OPTIONS)
@@ -94,6 +126,8 @@ class Connection(web.RequestHandler):
         self._stalled: asyncio.TimerHandle | None = None
         # A request is arriving; any of its bytes did; one is being answered; bytes of the next came meanwhile.
         self._reading, self._heard, self._answering, self._early = True, False, False, False
+        # One did arrive.
+        self._called = False
 
     # -- what the event loop says ---------------------------------------------------------------------------------
 
@@ -141,8 +175,18 @@ class Connection(web.RequestHandler):
 
     def arrived(self) -> None:
         """The request is here whole: from now on its time is ours."""
-        self._reading, self._answering, self._early = False, True, False
+        self._reading, self._answering, self._early, self._called = False, True, False, True
         self._rest()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a request of it is being answered."""
+        return self._answering
+
+    @property
+    def has_called(self) -> bool:
+        """Whether a whole request ever came."""
+        return self._called
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -170,7 +214,12 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  # it quotes the call, and is not repeated
     ) -> web.StreamResponse:
-        """Answer what was no HTTP, without a word in the log; a failure of ours is logged, and is always a 500."""
+        """Answer what was no HTTP, without a word in the log; a failure of ours is logged, and is always a 500.
+
+        Who left in the middle of his call is no failure of ours; the end of his connection counts him.
+        """
+        if isinstance(exc, ConnectionError):
+            raise exc
         refused = _MALFORMED if status < 500 else _FAILED
         if refused is _FAILED:
             self.log_exception("A call could not be answered", exc_info=exc or True)
@@ -181,12 +230,22 @@ class Connection(web.RequestHandler):
         answer.force_close()
         return answer
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log a failure, unless another one was logged a short time ago; each is counted all the same."""
+        if self._among.may_log():
+            super().log_exception(*args, **kw)
+
     # -- its end ----------------------------------------------------------------------------------------------------
 
     def close_if_idle(self) -> None:
         """End unless a request is arriving or being answered."""
         if not self._answering and not (self._reading and self._heard) and self.transport is not None:
             self.transport.close()
+
+    def give_way(self) -> None:
+        """End for the sake of another, already counted."""
+        self._reading = False
+        self.cut()
 
     def cut(self) -> None:
         """End now, whatever is under way."""

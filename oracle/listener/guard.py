@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from aiohttp import web
+from aiohttp.http import HttpVersion11
 
 from oracle.keys import Keys
 from oracle.listener.replies import Refused
@@ -20,7 +21,8 @@ UNPROVEN = Refused(
     401,
     "invalid_signature",
     "the call proves no secret: send X-Webhook-Signature: sha256=<HMAC-SHA-256 of the raw body under HMAC_SECRET, in hex>"
-    " or WEBHOOK_TOKEN (in X-Webhook-Token, Authorization: Bearer, the path /webhook/<token>, or as token in the body);"
+    " or WEBHOOK_TOKEN (in X-Webhook-Token, Authorization: Bearer, the address as /webhook/<token> or /webhook?token=<token>, or as token"
+    " in the body);"
     " compare both with what the program was started with, and never send HMAC_SECRET itself",
 )
 STRANGE = Refused(
@@ -32,7 +34,11 @@ STRANGE = Refused(
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _LOCAL_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
-_PROXIED = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "x-original-host")
+# What proxies, tunnels and balancers add, with `_` read as `-`.
+_PROXIED = re.compile(
+    r".*forwarded.*|.*-ip|via|cdn-loop|x-host|x-scheme|x-envoy-external-address|(?:cf|fly|x-original|x-amzn|tailscale)-.*",
+    re.IGNORECASE,
+)
 _SIGNATURE_HEADER = "X-Webhook-Signature"
 _SIGNATURE_CHARS = len("sha256=") + 64
 _CANDIDATES_MAX = 16
@@ -55,13 +61,19 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def is_local(request: web.BaseRequest) -> bool:
-    """Whether a program on this machine calls by itself: no browser of a foreign page, no proxy for somebody else."""
+    """Whether a program on this machine calls by itself: no browser of a foreign page, no proxy for somebody else.
+
+    HTTP/1.0 is what a proxy speaks that was told nothing else, with our own address as Host and not one header of its own.
+    """
+    if request.version < HttpVersion11:
+        return False
     hosts = request.headers.getall("Host", [])
     if not request.raw_path.startswith("/") or len(hosts) != 1 or not _LOCAL_HOST.fullmatch(hosts[0]):
         return False
-    if any(name.lower().startswith("x-forwarded") or name.lower() in _PROXIED for name in request.headers):
+    if any(_PROXIED.fullmatch(name.replace("_", "-")) for name in request.headers):
         return False
-    if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    sites = request.headers.getall("Sec-Fetch-Site", [])
+    if "Origin" in request.headers or any(one not in ("none", "same-origin") for one in sites):
         return False
     return _is_loopback(request.remote or "")
 
@@ -101,12 +113,17 @@ def is_proven(request: web.Request, body: bytes, keys: Keys) -> bool:
 
 
 def _in_head(request: web.Request) -> Iterator[bytes]:
-    """What may be a token in path and headers, as the bytes that were sent."""
+    """What may be a token in the address and the headers, as the bytes that were sent."""
     told = [request.match_info.get("token", ""), *request.headers.getall("X-Webhook-Token", [])]
     for credentials in request.headers.getall("Authorization", []):
         scheme, _, token = credentials.partition(" ")
         told += [token.strip()] if scheme.lower() == "bearer" else []
-    return (one.encode("utf-8", "surrogateescape") for one in told if one)
+    yield from (one.encode("utf-8", "surrogateescape") for one in told if one)
+    for field in request.rel_url.raw_query_string.encode("utf-8", "surrogateescape").split(b"&"):
+        name, _, value = field.partition(b"=")
+        # A plus sign stays one: tokens have them, and no spaces.
+        if name == b"token":
+            yield unquote_to_bytes(value)
 
 
 def _in_body(body: bytes, keys: Keys) -> list[bytes]:

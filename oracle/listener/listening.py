@@ -9,7 +9,7 @@ from aiohttp import web
 from oracle.inbox import Door
 from oracle.keys import Keys
 from oracle.listener import guard, replies
-from oracle.listener.connections import Connection, Connections, by_path
+from oracle.listener.connections import Connection, Connections, plain
 from oracle.listener.limits import ListenerSettings
 from oracle.listener.refusals import Refusals
 from oracle.listener.webhook import Webhook
@@ -33,9 +33,9 @@ class Listener:
         self._sockets: asyncio.Server | None = None
         webhook = Webhook(door, keys, self.refusals)
         self.app = web.Application(middlewares=[webhook.guarded])
-        self.app.router.add_post("/webhook", webhook.post)
         self.app.router.add_get("/webhook/test", self._test)
-        self.app.router.add_post("/webhook/{token}", webhook.post)
+        for path in ("/webhook", "/webhook/", "/webhook/{token}", "/webhook/{token}/"):
+            self.app.router.add_post(path, webhook.post)
         self.app.router.add_get("/health", self._tell_health)
         self._runner = web.AppRunner(self.app, shutdown_timeout=_CUT_S)
 
@@ -54,7 +54,7 @@ class Listener:
             raise BadUsage(f"without a secret nobody outside may call, so {host} is not listened on: {remedy}")
         await self._runner.setup()
         server = cast("web.Server", self._runner.server)
-        server.request_factory = by_path(server.request_factory)
+        server.request_factory = plain(server.request_factory)
         loop = asyncio.get_running_loop()
         try:
             self._sockets = await loop.create_server(lambda: Connection(server, self._connections), host, port)

@@ -12,8 +12,9 @@ from state.inputs import CallsRefused, RefusedCalls
 
 PREVIEW_CHARS_MAX = 200
 _READ_CHARS_MAX = 1_000
-_SEGMENT_CHARS_MAX = 40
-_METHOD_CHARS_MAX = 10
+# Whatever else stands in the place of a method or a path may be a token that was sent to a wrong address.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_PATHS = frozenset({"/webhook", "/webhook/test", "/health"})
 
 
 class Refusals:
@@ -46,14 +47,14 @@ class Refusals:
         return CallsRefused(now if since is None else since, told)
 
     def preview(self, request: web.BaseRequest, body: bytes = b"") -> str:
-        """The beginning of a call on one line, without secrets: its method, the first part of its path, its body.
-
-        Further parts of a path are left out, because a token may stand there.
-        """
-        method = request.method[:_METHOD_CHARS_MAX]
-        first, _, rest = request.path.removeprefix("/").partition("/")
-        path = f"/{first[:_SEGMENT_CHARS_MAX]}" + ("/..." if rest else "")
-        # A bounded part of it, because a stranger pays nothing for what he sends.
-        said = f"{method} {path} {body[:_READ_CHARS_MAX].decode('utf-8', 'replace')}"
-        shown = mask_text(self._keys.hide(said.encode("utf-8", "replace").decode()))
+        """The beginning of a call on one line, without secrets: its method, its path where it is one of ours, its body."""
+        method = request.method if request.method in _METHODS else "..."
+        path = request.path if request.path in _PATHS else f"/{'webhook/' * request.path.startswith('/webhook/')}..."
+        shown = f"{method} {path} {mask_text(self._beginning(body))}".encode("utf-8", "replace").decode()
         return "".join(one if one.isprintable() else " " for one in shown[:PREVIEW_CHARS_MAX]).rstrip()
+
+    def _beginning(self, body: bytes) -> str:
+        """A bounded part of a body, because a stranger pays nothing for what he sends; where it was cut, none of a secret."""
+        span = self._keys.hidden_chars_max
+        hidden = self._keys.hide(body[: _READ_CHARS_MAX + span].decode("utf-8", "replace"))
+        return hidden[: max(0, len(hidden) - span)] if len(body) > _READ_CHARS_MAX + span else hidden

@@ -31,7 +31,11 @@ class Webhook:
 
     @web.middleware
     async def guarded(self, request: web.Request, handler: _Next) -> web.StreamResponse:
-        """Let nobody but programs on this machine call anything while no secret is configured."""
+        """Let nobody but programs on this machine call anything while no secret is configured, nor oddly coded calls."""
+        if bodies.is_oddly_coded(request):
+            answer = self._refuse(request, bodies.CODED)
+            answer.force_close()
+            return answer
         if not self._keys and not guard.is_local(request):
             return self._refuse(request, guard.STRANGE)
         return await handler(request)
@@ -55,7 +59,7 @@ class Webhook:
 
     async def _hand_in(self, request: web.Request, body: bytes, started: int) -> web.Response:
         request_id = ids.request_id()
-        text = self._keys.hide(bodies.carried(body))
+        text = bodies.carried(body, self._keys.hide)
         try:
             taken = await self._door.alert(AlertReceived(text, SOURCE, request_id))
         except Busy as busy:
