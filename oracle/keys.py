@@ -31,7 +31,7 @@ class Keys:
         written = [one.decode("utf-8", "surrogateescape") for one in (hmac_secret, token) if one]
         # The longer one first, because the other may be a part of it.
         self._hidden = tuple(map(spelling.pattern, sorted(written, key=len, reverse=True)))
-        self.hidden_chars_max = spelling.CHARS_PER_CHAR_MAX * max(map(len, written), default=0)
+        self.hidden_chars_max = spelling.CHARS_PER_BYTE_MAX * max(len(hmac_secret or b""), len(token or b""))
         """How many characters of a text a secret may take: where a text was cut, its end may be so much of one."""
 
     def __repr__(self) -> str:

@@ -2,16 +2,18 @@
 
 import gzip
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oracle.keys import Keys
 from oracle.listener import bodies
 from rules.alert_text import BODY_BYTES_MAX
 from rules.reading import read
 from state.alert import BadAlert, FieldError
-from tests.calling import StageDoor, listening
+from tests.calling import TOKEN, StageDoor, listening
 
 LATE = 1_800_000_000_000_000_000
 HEAD = b"POST /webhook HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
@@ -78,6 +80,34 @@ async def test_a_packed_body_is_refused_and_never_unpacked(coding: str) -> None:
         assert (await front.post(ALERT, Content_Encoding="identity")).status == 201
 
 
+@pytest.mark.parametrize("method", [b"POST /webhook", b"GET /health", b"GET /nowhere"])
+@pytest.mark.parametrize(
+    ("version", "coding"),
+    [
+        (b"1.1", b"xchunked"),
+        (b"1.1", b"gzip, chunked"),
+        (b"1.1", b"chunked, chunked"),
+        (b"1.1", b"identity"),
+        (b"1.1", b"chunked;a=b"),
+        (b"1.1", b""),
+        (b"1.1", b"chunked\r\nTransfer-Encoding: chunked"),
+        (b"1.0", b"chunked"),
+    ],
+)
+async def test_a_body_whose_end_others_might_see_elsewhere_is_refused(
+    method: bytes, version: bytes, coding: bytes
+) -> None:
+    """Only `chunked` alone is taken, on every path; what follows on the connection is never read as a call."""
+    door = StageDoor()
+    async with listening(door, Keys(None, TOKEN)) as front:
+        head = b"%b HTTP/%b\r\nHost: localhost\r\nX-Webhook-Token: %b\r\n" % (method, version, TOKEN)
+        raw = await front.raw(head + b"Transfer-Encoding: " + coding + b"\r\n\r\n" + chunked(ALERT) + HEAD + b"\r\n")
+        assert raw.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+        assert raw.count(b"Server: oracle") == 1
+        assert front.refused() == [("bad_request", 400, 1)]
+    assert door.alerts == []
+
+
 @pytest.mark.parametrize("rest", [b"Content-Length: 90\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"])
 async def test_a_body_that_breaks_off_is_no_alert(rest: bytes) -> None:
     """The connection ends in the middle of a body: nothing is handed in, one call is counted."""
@@ -138,3 +168,20 @@ def test_secrets_in_bytes_that_are_no_text_are_masked() -> None:
         text = bodies.carried(body)
         assert "hunter2" not in text
         assert [one.code for one in meant(text)] == ["body_not_utf8"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+@pytest.mark.parametrize("key", ["token", "note"])
+def test_secrets_in_another_encoding_are_masked(encoding: str, key: str) -> None:
+    """By what they are called, and the known ones under any name."""
+    body = f'{{"{key}": "{TOKEN.decode()}", "x": "\u00e9"}}'.encode(encoding)
+    text = bodies.carried(body, Keys(None, TOKEN).hide)
+    assert [one.code for one in meant(text)] in (["body_not_utf8"], ["body_not_json"])
+    assert TOKEN[:6] not in unquote_to_bytes(text).replace(b"\0", b"")
+
+
+def test_a_known_secret_is_hidden_before_bytes_are_cut() -> None:
+    """Where 10 KB end half of it may stand."""
+    for over in range(len(TOKEN)):
+        text = bodies.carried(b"\xff" + b"x" * (10 * 1_024 - 1 - over) + TOKEN, Keys(None, TOKEN).hide)
+        assert TOKEN[:2].decode() not in text

@@ -1,6 +1,7 @@
 """Connections end: the slow, the silent, the deaf and the many, each by a timer of its own; the honest are served."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import socket
@@ -182,18 +183,64 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 @pytest.mark.produces("inbox_full")
 @pytest.mark.config_effect("listener.connections_max")
 async def test_more_connections_than_may_be_are_closed_at_once() -> None:
-    """Those that are open stay; the one too many is counted, and there is room again after one ended."""
-    async with listening(StageDoor(), settings=replace(PATIENT, connections_max=2)) as front:
+    """Whoever is being answered stays; the one too many is counted, and there is room again after one ended."""
+    door = InboxDoor(InboxSettings())
+    async with listening(door, settings=replace(PATIENT, connections_max=2)) as front:
         first, second = await front.connect(), await front.connect()
-        await until(lambda: front.listener.open_connections == 2)
+        for _, writer in (first, second):
+            writer.write(WHOLE)
+        await until(lambda: len(door.inbox) == 2)
         assert await front.raw(WHOLE) == b""
         assert front.refused() == [("inbox_full", 503, 1)]
-        first[1].write(WHOLE)
-        assert b" 201 " in await first[0].readline()
-        second[1].close()
-        await until(lambda: front.listener.open_connections == 1)
-        assert (await front.post(ALERT)).status == 200
-        first[1].close()
+        assert front.listener.open_connections == 2
+        for reader, writer in (first, second):
+            door.inbox.take().answer.cancel()
+            async with asyncio.timeout(SAFETY_S):
+                assert b" 503 " in await reader.readline()
+            writer.close()
+        await until(lambda: front.listener.open_connections == 0)
+        assert (await front.call("GET", "/webhook/test")).status == 200
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /webhook HTTP/1.1\r\n", HEAD + b"Content-Length: 90\r\n\r\n{"])
+async def test_connections_that_never_call_lock_nobody_out(begun: bytes) -> None:
+    """Many that are silent or stall: each newcomer is served at once, the oldest of them had to go, and is counted once."""
+    async with listening(StageDoor(), settings=replace(PATIENT, connections_max=4)) as front:
+        idle = [await front.connect() for _ in range(4)]
+        for _, writer in idle:
+            writer.write(begun)
+        await until(lambda: front.listener.open_connections == 4)
+        assert (await front.call("GET", "/webhook/test")).status == 200
+        await until(lambda: front.listener.open_connections == 3)
+        async with asyncio.timeout(SAFETY_S):
+            with contextlib.suppress(ConnectionError):
+                assert await idle[0][0].read() == b""
+        assert front.refused() == [("inbox_full", 503, 1)]
+        for _, writer in idle:
+            writer.close()
+
+
+async def test_who_called_before_goes_after_those_who_never_did() -> None:
+    """A connection kept alive gives way only where no other can."""
+    async with listening(StageDoor(), settings=replace(PATIENT, connections_max=2)) as front:
+        caller, silent = await front.connect(), await front.connect()
+        caller[1].write(WHOLE)
+        async with asyncio.timeout(SAFETY_S):
+            assert b" 201 " in await caller[0].readuntil(b"}")
+            await until(lambda: front.listener.open_connections == 2)
+            third = await front.connect()
+            with contextlib.suppress(ConnectionError):
+                assert await silent[0].read() == b""
+            caller[1].write(WHOLE)
+            assert b" 200 " in await caller[0].readuntil(b"}")
+            third[1].write(WHOLE)
+            assert b" 200 " in await third[0].readuntil(b"}")
+            fourth = await front.connect()
+            with contextlib.suppress(ConnectionError):
+                assert await caller[0].read() == b""
+        assert front.refused() == [("inbox_full", 503, 2)]
+        for _, writer in (caller, silent, third, fourth):
+            writer.close()
 
 
 @pytest.mark.produces("not_found")
@@ -210,6 +257,9 @@ async def test_more_connections_than_may_be_are_closed_at_once() -> None:
         (request("CONNECT", "localhost:1"), 401, "no_secret"),
         (request("POST", "/webhook", ALERT, {"Expect": "the-worst"}), 417, "bad_request"),
         (request("POST", "/nowhere", ALERT, {"Expect": "the-worst"}), 417, "bad_request"),
+        (request("POST", "/webhook", ALERT, {"Expect": "\udcff"}), 417, "bad_request"),
+        (request("GET", "/health", b"", {"Expect": "100-continue\udcff\udcfe"}), 417, "bad_request"),
+        (request("POST", "/webhook", ALERT, [("Expect", "100-continue"), ("Expect", "\u00e9")]), 417, "bad_request"),
     ],
 )
 async def test_other_paths_and_methods_are_answered_in_json(sent: bytes, status: int, code: str) -> None:
@@ -296,6 +346,43 @@ async def test_a_caller_may_ask_before_it_sends_the_body() -> None:
         async with asyncio.timeout(SAFETY_S):
             assert b"HTTP/1.1 201 " in await reader.readuntil(b"}")
         writer.close()
+
+
+@pytest.mark.parametrize("path", ["/webhook", "/health", "/nowhere"])
+@pytest.mark.parametrize("rest", [b"", ALERT])
+async def test_who_leaves_before_he_may_go_on_is_only_counted(
+    path: str, rest: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """He asks whether to send his body and is gone before the answer: no failure of ours, and not a word in the log."""
+    caplog.set_level(logging.INFO)
+    door = StageDoor()
+    async with listening(door, settings=QUICK) as front:
+        for _ in range(20):
+            _, writer = await front.connect()
+            sent = request("POST", path, ALERT, {"Expect": "100-continue"})
+            writer.write(sent.removesuffix(ALERT) + rest)
+            await asyncio.sleep(0)
+            writer.transport.abort()
+        await until(lambda: front.listener.open_connections == 0)
+        assert {code for code, _, _ in front.refused()} <= {"bad_request", "not_found"}
+    gc.collect()
+    assert caplog.records == []
+
+
+async def test_failures_without_end_are_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever knows how to bring one about does not fill the disk; each is counted."""
+
+    async def fail(_: web.Request) -> web.StreamResponse:
+        raise ValueError("the inner reason")
+
+    listener = Listener(StageDoor(), Keys(), QUICK, health=dict)
+    listener.app.router.add_get("/fail", fail)
+    front = Front(listener, await listener.start("127.0.0.1", 0))
+    for _ in range(5):
+        assert (await front.call("GET", "/fail")).status == 500
+    await listener.close()
+    assert len(caplog.records) == 1
+    assert front.refused() == [("processing_failed", 500, 5)]
 
 
 @pytest.mark.parametrize("begun", [False, True])

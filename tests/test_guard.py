@@ -98,7 +98,7 @@ UNPROVEN: list[tuple[Keys, Call]] = [
     (BOTH, (f"/webhook?token={T[:-1]}", BODY, [])),
     (BOTH, (f"/webhook?tokens={T}", BODY, [])),
     (BOTH, (f"/webhook?token={K}", BODY, [("X-Webhook-Token", T)])),
-    (BOTH, ("/webhook?token=\udcff&token=%ff&token", BODY, [])),
+    (BOTH, ("/webhook?token=%ff&token=%zz&token", BODY, [])),
     (BOTH, (f"/webhook?{'token=&' * 1_000}", BODY, [])),
     (BOTH, ("/webhook/short/", BODY, [])),
     (BOTH, ("/webhook", BODY, [("Cookie", f"token={T}")])),
@@ -225,7 +225,6 @@ async def test_without_a_secret_browsers_and_proxies_may_not(method: str, path: 
     [
         b"POST /webhook HTTP/1.0\r\n",
         b"POST /webhook HTTP/1.0\r\nHost: localhost\r\n",
-        b"POST /webhook HTTP/1.0\r\nHost: 127.0.0.1:8080\r\nConnection: keep-alive\r\n",
         b"POST http://localhost/webhook HTTP/1.1\r\nHost: localhost\r\n",
     ],
 )
@@ -258,7 +257,9 @@ def test_only_this_machine_is_local(peer: str, local: bool) -> None:
 async def test_with_a_secret_a_proxy_may_speak_http_1_0() -> None:
     """What proves the secret is taken, however it comes."""
     async with listening(StageDoor(), BOTH) as front:
-        head = f"POST /webhook HTTP/1.0\r\nHost: localhost\r\nX-Webhook-Token: {T}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        head = (
+            f"POST /webhook HTTP/1.0\r\nHost: localhost\r\nX-Webhook-Token: {T}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        )
         assert (await front.raw(head.encode() + BODY)).split(b"\r\n")[0].endswith(b" 201 Created")
 
 

@@ -217,7 +217,7 @@ PERCENTED = "".join(f"%{ord(one):02x}" for one in HUSH)
         (f'{{"note": "{ESCAPED}", "n": 1.50,}}', '{"note": "***", "n": 1.50}'),
         (f'{{"{HUSH}": 1,}}', '{"***": 1}'),
         (f'{{"note": ["{HUSH}"],}}', '{"note": ["***"]}'),
-        (f'payload=%7B%22note%22:%22{PERCENTED}%22%7D', '{"note": "***"}'),
+        (f"payload=%7B%22note%22:%22{PERCENTED}%22%7D", '{"note": "***"}'),
         (f'{{"note": "{ESCAPED}"', '{"note": "***"'),
         (f"payload=%7B%22{PERCENTED}", "payload=%7B%22***"),
         (json.dumps({"a": json.dumps({"b": HUSH}).replace(HUSH, ESCAPED)}), json.dumps({"a": '{"b": "***"}'})),

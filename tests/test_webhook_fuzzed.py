@@ -34,6 +34,8 @@ PATHS = [
 ]
 PATHS += [
     "/webhook?token=1",
+    f"/webhook/?token={TOKEN.decode()}",
+    "/webhook?token=\udcff&token=%ff",
     "/webhook/../health",
     "http://localhost/webhook",
     "localhost:80",
@@ -75,6 +77,9 @@ VALUES += [
     "a" * 9_000,
     "\x00",
     "multipart/form-data",
+    "\udcff\udcfe",
+    "100-continue\udcff",
+    "chunked, chunked",
 ]
 BODIES = [
     BODY,
@@ -116,7 +121,23 @@ def joined(chance: Random) -> bytes:
     return whole[: chance.randrange(1, len(whole) + 1)]
 
 
-KINDS: list[Callable[[Random], bytes]] = [noise, odd, mutated, joined]
+def expecting(chance: Random) -> bytes:
+    """A request that asks whether it may go on, in good and in odd words."""
+    return request(
+        chance.choice(METHODS), chance.choice(PATHS), chance.choice(BODIES), [("Expect", chance.choice(VALUES))]
+    )
+
+
+KINDS: list[Callable[[Random], bytes]] = [noise, odd, mutated, joined, expecting]
+
+
+async def left(front: Front, sent: bytes) -> list[int]:
+    """Nothing: the caller is gone as soon as he has spoken."""
+    _, writer = await front.connect()
+    writer.write(sent)
+    await asyncio.sleep(0)
+    writer.transport.abort()
+    return []
 
 
 async def answered(front: Front, sent: bytes) -> list[int]:
@@ -140,7 +161,8 @@ async def test_no_bytes_bring_the_listener_out_of_order(seed: int, caplog: pytes
         statuses: list[int] = []
         for _ in range(CALLS // AT_ONCE):
             some = [chance.choice(KINDS)(chance) for _ in range(AT_ONCE)]
-            for told in await asyncio.gather(*[answered(front, one) for one in some]):
+            ways = [chance.choice([answered] * 7 + [left]) for _ in some]
+            for told in await asyncio.gather(*[way(front, one) for way, one in zip(ways, some, strict=True)]):
                 statuses += told
         await until(lambda: front.listener.open_connections == 0 and len(asyncio.all_tasks()) <= tasks)
         kinds = front.refused()

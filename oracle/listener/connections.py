@@ -40,10 +40,13 @@ def plain(make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest
     """
 
     def made(message: Any, *others: Any) -> web.BaseRequest:
+        if not isinstance(message.headers, CIMultiDictProxy):
+            # What stands in for a message that could not be read.
+            return make(message, *others)
         if message.url.absolute:
             message = message._replace(url=message.url.relative())
-        expected = message.headers.getall("Expect", [])
-        if expected and [one.lower() for one in expected] != ["100-continue"]:
+        expected = [one.lower() for one in message.headers.getall("Expect", [])]
+        if expected not in ([], ["100-continue"]):
             headers = message.headers.copy()
             headers["Expect"] = _UNKNOWN
             message = message._replace(headers=CIMultiDictProxy(headers))

@@ -56,5 +56,5 @@ class Refusals:
     def _beginning(self, body: bytes) -> str:
         """A bounded part of a body, because a stranger pays nothing for what he sends; where it was cut, none of a secret."""
         span = self._keys.hidden_chars_max
-        hidden = self._keys.hide(body[: _READ_CHARS_MAX + span].decode("utf-8", "replace"))
+        hidden = self._keys.hide(body[: _READ_CHARS_MAX + span].decode("utf-8", "surrogateescape"))
         return hidden[: max(0, len(hidden) - span)] if len(body) > _READ_CHARS_MAX + span else hidden
