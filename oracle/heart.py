@@ -282,7 +282,9 @@ class Heart:
         if to < self._clock.now():
             raise BadUsage("the clock shows a later instant already: it is only moved forward")
         if calendar is not None and not calendar.covers(to):
-            raise BadUsage(f"the calendar of this run ends with {calendar.last}: move the clock to an instant before that")
+            raise BadUsage(
+                f"the calendar of this run ends with {calendar.last}: move the clock to an instant before that"
+            )
 
     async def _room(self) -> None:
         """Wait while memory is as far ahead of the disk as it may be."""

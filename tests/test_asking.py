@@ -81,7 +81,7 @@ def test_a_halt_and_its_end_tell_how_entries_stand(data: Path) -> None:
     with serving(data, answering(), halts=halts) as said:
         came = turned(Asker(data), "halt", words="news")
     assert came.lines[0] == "nothing is opened: news; exits go on"
-    assert came.lines[1].startswith("nothing is opened: the clock")
+    assert came.lines[1].startswith("the clocks came apart: nothing is opened")
     with serving(data, answering(), halts=[]):
         assert turned(Asker(data), "resume", words="").lines == ["entries go on"]
     assert said == [("/ask", {"ask": "halt", "about": "", "words": "news"})]
