@@ -57,7 +57,7 @@ MEANINGS: dict[str, str] = {
     "listener.port": "Port to listen on, unless `oracle run --port` says otherwise.",
     "listener.read_s_max": "Seconds in which a call must have arrived whole.",
     "listener.idle_s_max": "Seconds after which a connection without a call is closed.",
-    "listener.connections_max": "Most connections open at once; more are closed at once.",
+    "listener.connections_max": "Most connections open at once; for one more, the oldest without a whole call is closed.",
     "inbox.alerts_max": "Most alerts that wait to be taken; beyond them senders are told to try again.",
     "inbox.reserved_max": "Most asks of the operator, and other inputs of ours, that wait beside them.",
     "log.format": "Lines of the log on standard error: text for people, json for machines.",

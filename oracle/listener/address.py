@@ -9,15 +9,20 @@ from state.errors import BadUsage
 
 def check(keys: Keys, host: str, port: int) -> None:
     """Raise BadUsage when an address cannot be bound now, or without a secret is not this machine's own."""
-    if not keys and host not in guard.LOCAL_NAMES:
-        remedy = "set WEBHOOK_TOKEN in the environment or in secrets.env, or listen on 127.0.0.1"
-        raise BadUsage(f"without a secret nobody outside may call, so {host} is not listened on: {remedy}")
+    check_secret(keys, host)
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.create_server((host, port), family=family):
             pass
     except (OSError, OverflowError) as refusal:
         raise unusable(host, port, refusal) from refusal
+
+
+def check_secret(keys: Keys, host: str) -> None:
+    """Raise BadUsage for an address that others can reach, when nothing proves who calls."""
+    if not keys and host not in guard.LOCAL_NAMES:
+        remedy = "set WEBHOOK_TOKEN in the environment or in secrets.env, or listen on 127.0.0.1"
+        raise BadUsage(f"without a secret nobody outside may call, so {host} is not listened on: {remedy}")
 
 
 def unusable(host: str, port: int, refusal: Exception) -> BadUsage:

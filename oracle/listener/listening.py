@@ -8,12 +8,11 @@ from aiohttp import web
 
 from oracle.inbox import Door
 from oracle.keys import Keys
-from oracle.listener import guard, replies
+from oracle.listener import address, replies
 from oracle.listener.connections import Connection, Connections, plain
 from oracle.listener.limits import ListenerSettings
 from oracle.listener.refusals import Refusals
 from oracle.listener.webhook import Webhook
-from state.errors import BadUsage
 
 _CUT_S = 1.0
 
@@ -49,9 +48,7 @@ class Listener:
 
         Raises BadUsage when the address cannot be used, or without a secret is not this machine's own.
         """
-        if not self._keys and host not in guard.LOCAL_NAMES:
-            remedy = "set WEBHOOK_TOKEN in the environment or in secrets.env, or listen on 127.0.0.1"
-            raise BadUsage(f"without a secret nobody outside may call, so {host} is not listened on: {remedy}")
+        address.check_secret(self._keys, host)
         await self._runner.setup()
         server = cast("web.Server", self._runner.server)
         server.request_factory = plain(server.request_factory)
@@ -60,8 +57,7 @@ class Listener:
             self._sockets = await loop.create_server(lambda: Connection(server, self._connections), host, port)
         except (OSError, OverflowError) as refusal:
             await self._runner.cleanup()
-            remedy = "stop the program that uses it, or choose another host and port"
-            raise BadUsage(f"{host} port {port} cannot be listened on ({refusal}): {remedy}") from refusal
+            raise address.unusable(host, port, refusal) from refusal
         bound: int = self._sockets.sockets[0].getsockname()[1]
         return bound
 
