@@ -4,13 +4,14 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from oracle import instants
 from oracle.masking import mask, mask_text
 from rules.flags import FLAGS
 from state.calendar import SECOND
@@ -21,7 +22,6 @@ BODY_BYTES_MAX = 128 * 1024
 EPOCH_MS_MIN = 10**11
 """Numbers from here on are milliseconds: as seconds they would lie in the year 5138."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp()) * SECOND
 _LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * SECOND
 
@@ -118,9 +118,6 @@ def _epoch(at: int) -> int:
 
 def _written(at: str, where: str) -> int:
     try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        raise BadUsage(f"{where}: {at!r} is no instant; write it like 2026-02-13T15:30:00Z") from None
-    if moment.tzinfo is None:
-        raise BadUsage(f"{where}: {at!r} has no time zone; end it with Z, or an offset such as -05:00")
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+        return instants.parse(at)
+    except BadUsage as fault:
+        raise BadUsage(f"{where}: {fault}") from None

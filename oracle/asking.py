@@ -6,16 +6,13 @@ Deliberately absent: doing any of it. The process decides, writes its record, an
 from typing import Any, NamedTuple
 
 from oracle.ask import Asker, looks
-from oracle.moments import SIMULATED, simulated
+from oracle.moments import SIMULATED_PRICES, simulated
 from oracle.narrate import clock, percent, usd
 from state import money
 from state.errors import BadUsage, OracleFailure
 from state.reason import words as words_of
 
 ALL = "all"
-SIMULATED_PRICES = f"prices: {SIMULATED}"
-"""The last line of whatever shows prices that nobody ever paid."""
-
 SWITCHES = {"on": "flag_on", "off": "flag_off", "default": "flag_clear"}
 _LIVE_MAX = 100_000
 _UNSHOWN = "the database cannot show what became of it"

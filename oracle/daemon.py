@@ -159,8 +159,7 @@ class _Daemon:
         events = asyncio.get_running_loop()
         # Before anybody is told that it runs: who hears of it may end it.
         for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(ValueError, NotImplementedError):  # Not the main thread: a test, or a demo.
-                events.add_signal_handler(number, self._stopped.set)
+            events.add_signal_handler(number, self._stopped.set)
         heart: Heart | None = None
 
         def released(_: int) -> None:

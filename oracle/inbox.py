@@ -84,10 +84,6 @@ class Inbox:
         self._closed = code
         self._words = words
 
-    def open(self) -> None:
-        """Take what comes again."""
-        self._closed = None
-
     def offer(self, told: AlertReceived) -> "asyncio.Future[Taken]":
         """Let a stranger's alert wait; the answer comes when it is durable. Raises Busy when there is no room."""
         self._check_open()

@@ -14,6 +14,9 @@ Row = dict[str, Any]
 SIMULATED = "simulated"
 """The source of prices that nobody ever paid; whatever shows them says so."""
 
+SIMULATED_PRICES = f"prices: {SIMULATED}"
+"""The last line of whatever shows such prices."""
+
 
 class Rank(IntEnum):
     """What follows from what at one instant."""

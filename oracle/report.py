@@ -10,11 +10,9 @@ import click
 from oracle import narrate
 from oracle.cells import cell, cell_of, counts, header, shown
 from oracle.layout import columns, printable
-from oracle.moments import SIMULATED
+from oracle.moments import SIMULATED, SIMULATED_PRICES
 from state.facts import AnyFact
 from state.reason import words
-
-_SIMULATED_PRICES = "prices: simulated"
 
 
 class Concluded(Protocol):
@@ -42,7 +40,7 @@ def rows(name: str, found: list[dict[str, Any]]) -> None:
     for line in lines:
         say(line)
     if any(row.get("market_source") == SIMULATED for row in found):
-        say(_SIMULATED_PRICES)
+        say(SIMULATED_PRICES)
 
 
 def settings(found: list[dict[str, Any]]) -> None:
@@ -90,7 +88,7 @@ def status(found: dict[str, Any]) -> None:
         say("")
         rows("held", found["positions"])
         if found["simulated"]:
-            say(_SIMULATED_PRICES)
+            say(SIMULATED_PRICES)
 
 
 def _title(found: dict[str, Any]) -> str:
@@ -152,7 +150,7 @@ def explanation(found: dict[str, Any]) -> None:
         say(line)
     if found["simulated"]:
         say("")
-        say(_SIMULATED_PRICES)
+        say(SIMULATED_PRICES)
 
 
 def tell(record: Concluded, seen_at: int) -> None:

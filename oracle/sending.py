@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from oracle import alert_file, keys
 from oracle.ask import Asker, looks
-from oracle.asking import SIMULATED_PRICES
 from oracle.keys import Keys
 from oracle.layout import printable
+from oracle.moments import SIMULATED_PRICES
 from oracle.narrate import clock
 from state.errors import BadUsage, OracleFailure
 from state.inputs import AlertReceived

@@ -32,16 +32,8 @@ from tests.calling import (
     request,
     until,
 )
+from tests.test_acceptance import SPY
 
-SPY: dict[str, Any] = {
-    "symbol": "SPY",
-    "direction": "long",
-    "timeframe": "5m",
-    "timestamp": 1770996600,
-    "price": 595.42,
-    "confidence": 75,
-    "indicators": {"ema8": 595.10, "ema21": 594.80, "atr": 1.25},
-}
 FIELDS = {"status", "message", "signal_id", "request_id", "webhook_event_id", "processing_time_ms", "is_test"}
 
 
