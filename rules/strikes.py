@@ -11,6 +11,8 @@ from state.calendar import Calendar
 from state.contract import Contract, Right
 from state.money import BASIS_POINTS, MICROS_PER_USD, Pct
 
+_SATURDAY = 5
+
 
 class StrikeLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`snap_pct_max`: how far, in percent of the underlying, the nearest listed strike may lie from the wanted one.
@@ -40,7 +42,15 @@ def expiry_of(chain: Iterable[Contract], profile: Profile, *, today: date, calen
     earliest = today + timedelta(days=profile.entry_dte_min)
     latest = today + timedelta(days=profile.entry_dte_max)
     listed = sorted({one.expiry for one in chain if earliest <= one.expiry <= latest})
-    return next((day for day in listed if calendar.is_friday_class(day)), None)
+    return next((day for day in listed if _friday_class(day, calendar)), None)
+
+
+def _friday_class(day: date, calendar: Calendar) -> bool:
+    """The calendar's Friday class, and the Saturday after it: monthly contracts expired on it until February 2015."""
+    eve = (day - timedelta(days=1), day - timedelta(days=2))
+    return calendar.is_friday_class(day) or (
+        day.weekday() == _SATURDAY and any(calendar.is_friday_class(one) for one in eve)
+    )
 
 
 def snap(chain: Iterable[Contract], wanted: int, right: Right) -> Contract | None:

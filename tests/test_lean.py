@@ -66,10 +66,37 @@ def test_a_row_is_known_at_the_end_of_its_interval(
     assert read.bars["GOOG"].at.tolist() == [new_york("2015-12-24", bar_known)]
 
 
-def test_a_day_is_known_when_it_is_over(tmp_path: Path) -> None:
-    """A daily row, labelled midnight, is known at the next midnight."""
-    read = imported(tmp_path, [], ["2015-12-24 00:00:00,748,749,747,748.5,100"], interval_s=86_400)
-    assert read.bars["GOOG"].at.tolist() == [new_york("2015-12-25", "00:00:00")]
+@pytest.mark.parametrize(
+    ("root", "day", "quote_known", "bar_known"),
+    [
+        ("GOOG", "2015-12-23", "16:00:00", "16:00:00"),
+        ("GOOG", "2015-12-24", "13:00:00", "13:00:00"),
+        ("SPY", "2015-12-23", "16:15:00", "16:00:00"),
+        ("SPXW", "2015-12-24", "13:15:00", "13:00:00"),
+    ],
+)
+def test_a_day_is_known_when_its_session_is_over(
+    tmp_path: Path, root: str, day: str, quote_known: str, bar_known: str
+) -> None:
+    """A daily row, labelled midnight, is known from the close of what it is about: early, regular or late."""
+    quote = CALL.replace("2015-12-24,09:30:00,GOOG", f"{day},00:00:00,{root}")
+    read = imported(tmp_path, [quote], [f"{day} 00:00:00,748,749,747,748.5,100"], interval_s=86_400)
+    assert read.quotes.at.tolist() == [new_york(day, quote_known)]
+    assert read.bars["GOOG"].at.tolist() == [new_york(day, bar_known)]
+
+
+@pytest.mark.parametrize(
+    ("day", "fault"),
+    [
+        ("2015-12-25", "2015-12-25 is no trading day of XNYS"),
+        ("2015-12-26", "2015-12-26 is no trading day of XNYS"),
+        ("1929-10-29", r"no calendar for 1929-01-01\.\.1929-12-31: .* between 1990 and 2100, in order"),
+    ],
+)
+def test_a_daily_row_without_a_session_is_refused(tmp_path: Path, day: str, fault: str) -> None:
+    """On a holiday or a weekend nothing was traded: what claims otherwise is stale or misdated."""
+    with pytest.raises(BadUsage, match=f"bars.csv: line 2: timestamp_et: {fault}; mend or drop"):
+        imported(tmp_path, [], [f"{day} 00:00:00,748,749,747,748.5,100"], interval_s=86_400)
 
 
 def test_closes_are_taken_as_they_stand(tmp_path: Path) -> None:
@@ -117,7 +144,7 @@ def test_days_are_merged_in_order_of_time(tmp_path: Path) -> None:
         (CALL.replace("GOOG", "GOOG1"), "has an adjusted root"),
         (CALL.replace(",C,", ",X,"), "'X' is not a valid Right"),
         (CALL.replace("2015-12-24,745", "2015-12-32,745"), "root, expiration, strike, right: "),
-        (CALL.replace("09:30:00", "25:30:00"), "date, time_et: "),
+        (CALL.replace("09:30:00", "25:30:00"), "date, time_et, root: "),
         (CALL.replace("09:30:00", "09:30:00Z"), "has an offset; labels are wall time"),
         (CALL.replace("3.1", "x"), "bid_close: 'x' is not a number"),
         (CALL.replace("3.5", "-3.5"), "ask_close: '-3.5' is below zero"),
@@ -259,7 +286,7 @@ def test_put_call_parity_tells_the_zone_of_the_bars(data_dir: Path, tmp_path: Pa
     ("name", "rows", "interval_s", "first"),
     [
         ("aapl_2014_quote_american_hour", 31_407, 3_600, None),
-        ("aapl_2014_quote_american_daily", 4_532, 86_400, new_york("2014-06-07", "00:00:00")),
+        ("aapl_2014_quote_american_daily", 4_532, 86_400, new_york("2014-06-06", "16:00:00")),
         ("spx_2021_quote_european_hour", 79, 3_600, new_york("2021-01-04", "10:00:00")),
     ],
 )

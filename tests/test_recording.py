@@ -53,6 +53,12 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         ("underlying.csv", "2026-02-13T15:30:00,SPY,,,,1,", "line 2: at: '2026-02-13T15:30:00' is no instant"),
         ("underlying.csv", "2026-02-13T15:30:00+00:00,SPY,,,,1,", "line 2: at: "),
         ("underlying.csv", "2026-02-30T15:30:00Z,SPY,,,,1,", "line 2: at: "),
+        ("underlying.csv", "1677-01-01T00:00:00Z,SPY,,,,1,", "line 2: at: '1677-01-01T00:00:00Z' lies outside"),
+        (
+            "quotes.csv",
+            "9999-12-31T23:59:59Z,SPY260220C00596000,1,2,,",
+            "line 2: at: '9999-12-31T23:59:59Z' lies outside",
+        ),
         ("underlying.csv", "2026-02-13T15:30:00Z,spy,,,,1,", "line 2: symbol: 'spy' is no symbol in capital letters"),
         ("underlying.csv", "2026-02-13T15:30:00Z,SPY,,,,,", "line 2: close: "),
         ("underlying.csv", "2026-02-13T15:30:00Z,SPY,,x,,1,", "line 2: high: 'x' is not a number"),
@@ -95,7 +101,7 @@ def test_a_bad_row_is_refused(tmp_path: Path, name: str, rows: str, complaint: s
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('format = 2\nsource = "x"', "format 2 is not 1"),
+        ('format = 2\nsource = "x"', "its format is not 1"),
         ('source = "x"', "missing required field `format`"),
         ('format = 1\nsource = "x"\nrates = 1', "unknown field `rates`"),
         ('format = 1\nsource = "x"\nrate = "a"', r"\$.rate"),
@@ -103,6 +109,8 @@ def test_a_bad_row_is_refused(tmp_path: Path, name: str, rows: str, complaint: s
         ('format = 1\nsource = "x"\nrate = nan', "rate = nan is no yearly yield"),
         ('format = 1\nsource = "x"\n[dividend_yields]\nSPY = 1.2', "SPY = 1.2 is no yearly yield"),
         ("format = ", "Invalid value"),
+        ("a = " + "[" * 1_000, "recursion"),
+        ("format = 0x" + "f" * 4_000 + '\nsource = "x"', "its format is not 1"),
     ],
 )
 def test_a_bad_label_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
@@ -135,7 +143,9 @@ def test_there_is_one_file_of_quotes(tmp_path: Path) -> None:
     "label",
     [
         Label(1, "recorded"),
-        Label(1, 'with "quotes"\n', -0.0025, {"SPY": 0.012, "BRK.B": 1e-05}, "two days; ä"),
+        Label(1, 'with "quotes"\n', -0.0025, {"SPY": 0.012, "BRK.B": 1e-05}, "two days; ä\x7f"),
+        Label(1, "recorded", jumps=("GME", "BRK.B")),
+        Label(1, "recorded", dividend_yields={"SPY": 0.012}, jumps=("GME",)),
     ],
 )
 def test_a_label_that_is_written_is_read(tmp_path: Path, label: Label) -> None:
@@ -149,3 +159,46 @@ def test_a_percentage_is_not_written_as_a_yield() -> None:
     """The writer refuses what the reader would refuse."""
     with pytest.raises(BadUsage, match=r"rate = 4.0 is no yearly yield"):
         label_text(Label(1, "recorded", 4.0))
+
+
+# -- splits ---------------------------------------------------------------------------------------------------------
+
+HELD = "10:31:00 SPY260220C00596000 3.35 3.55"
+
+
+@pytest.mark.parametrize("after", ["357.24", "992.38", "85.06"])
+def test_a_tape_across_a_split_is_refused(tmp_path: Path, after: str) -> None:
+    """A contract bought before it is one on other shares after it; be it split or put together."""
+    directory = tape(tmp_path, DAY, f"10:30:00 SPY 595.42\n{HELD}\n10:32:00 SPY {after}\n10:33:00 SPY 595.42")
+    with pytest.raises(BadUsage) as refused:
+        recording.read(directory)
+    told = str(refused.value)
+    assert told.startswith(f"{directory / 'underlying.csv'}: SPY goes from 595.42 to {after} at 2026-02-13T15:32:00Z: ")
+    assert told.endswith('where there was none, write `jumps = ["SPY"]` into tape.toml')
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"10:30:00 SPY 595.42\n{HELD}\n10:32:00 SPY 357.26",
+        f"10:30:00 SPY 595.42\n{HELD}\n10:32:00 SPY 992.36",
+        f"10:30:00 SPY 4167.94\n10:31:00 SPY 595.42\n{HELD}",
+        f"10:30:00 SPY 595.42\n10:30:00 AAPL 645.57\n{HELD}\n10:32:00 AAPL 92.31",
+        f"10:30:00 SPY 595.42\n10:30:00 AAPL 92.31\n{HELD}",
+    ],
+)
+def test_what_nothing_is_held_over_is_no_split(tmp_path: Path, lines: str) -> None:
+    """A crash, a rise, a jump before the first quote, one without options, and the prices of two underlyings."""
+    assert "SPY" in recording.read(tape(tmp_path, DAY, lines)).bars
+
+
+def test_a_jump_without_a_split_can_be_named(tmp_path: Path) -> None:
+    """Prices do halve; whoever made the tape says so in its label, for one underlying."""
+    directory = tape(tmp_path, DAY, f"10:30:00 SPY 595.42\n{HELD}\n10:32:00 SPY 200")
+    label = directory / "tape.toml"
+    text = label.read_text()
+    label.write_text(f'{text}jumps = ["AAPL"]\n')
+    with pytest.raises(BadUsage, match="SPY goes from"):
+        recording.read(directory)
+    label.write_text(f'{text}jumps = ["AAPL", "SPY"]\n')
+    assert recording.read(directory).label.jumps == ("AAPL", "SPY")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from oracle import sessions
 from rules import strikes
 from rules.profiles import SHORT_DATED, SWING, Profile
 from rules.strikes import StrikeLimits
@@ -61,6 +62,24 @@ def test_the_nearest_friday_class_expiry_of_the_profile(
 ) -> None:
     """Between the profile's days, Fridays only; before Good Friday and Juneteenth the Thursday is the Friday."""
     found = strikes.expiry_of(listed(*expiries), profile, today=date.fromisoformat(today), calendar=CALENDAR)
+    assert (found and found.isoformat()) == expected
+
+
+SATURDAYS = [
+    ("2014-06-12", ("2014-06-21", "2014-06-27"), "2014-06-21"),
+    ("2014-06-12", ("2014-06-20", "2014-06-21"), "2014-06-20"),
+    ("2014-04-09", ("2014-04-19", "2014-04-25"), "2014-04-19"),
+    ("2014-06-12", ("2014-06-22",), None),
+]
+
+
+@pytest.mark.parametrize(("today", "expiries", "expected"), SATURDAYS)
+def test_a_monthly_that_expires_on_a_saturday_is_of_friday_class(
+    today: str, expiries: tuple[str, ...], expected: str | None
+) -> None:
+    """Until February 2015 they did, after a last session on Friday, or on Thursday before Good Friday; never on a Sunday."""
+    calendar = sessions.build(date(2014, 4, 1), date(2014, 7, 31))
+    found = strikes.expiry_of(listed(*expiries), SHORT_DATED, today=date.fromisoformat(today), calendar=calendar)
     assert (found and found.isoformat()) == expected
 
 

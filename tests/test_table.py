@@ -43,6 +43,7 @@ def test_a_table_without_rows_is_empty(tmp_path: Path) -> None:
     [
         ("", "line 1: no column 'price' in the header, which says nothing"),
         ("cost,first,second\n", "line 1: no column 'price' in the header, which says cost, first, second"),
+        ("price,price,first,second\nx,1,a,b\n", "line 1: the header says 'price' more than once"),
         ("price,first,second\n1,a,b\n1,a\n", "line 3: 2 cells under 3 columns"),
         ("price,first,second\n1,a,b\n1,a,b,c\n", "line 3: 4 cells under 3 columns"),
         ("price,first,second\n1,a,b,c\n1,a\n", "line 2: 4 cells under 3 columns"),
@@ -77,10 +78,12 @@ def test_a_bad_row_far_down_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("rows.csv.gz", b"no gzip"),
         ("rows.csv.gz", gzip.compress(b"price,first,second\n" + b"1,a,b\n" * 99, mtime=0)[:-12]),
         ("rows.csv", b"price,first,second\n1,\xff,b\n"),
+        ("rows.csv.gz", gzip.compress(b"p" * table.LINE_BYTES_MAX, mtime=0)),
+        ("rows.csv.gz", gzip.compress(b"price,first,second\n" + b"1" * 2 * table.CHUNK_BYTES, mtime=0)),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
-    """No file, a broken archive and bytes that are no text are the user's to mend."""
+    """No file, a broken archive, a line without an end and bytes that are no text are the user's to mend."""
     path = tmp_path / name
     with pytest.raises(BadUsage, match=f"{name}: cannot be read"):
         table.read(path, FIELDS)

@@ -1,38 +1,44 @@
 """Imports recorded days in the layout of LEAN (minute, hourly or daily quotes and bars) into a tape.
 
-Rows there are labelled by the start of their interval; a tape knows a row from the end of it. Deliberately absent:
-greeks, open interest and settlement prints, which such days do not hold.
+Rows there are labelled by the start of their interval; a tape knows a row from the end of it, and that of a whole day from
+the close of its session. Deliberately absent: greeks, open interest and settlement prints, which such days do not hold.
 """
 
 import gzip
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from oracle import sessions
 from oracle.market import table
 from oracle.market.recording import FORMAT, LABEL_FILE, QUOTES, UNDERLYING, Label, label_text, symbol
 from oracle.market.table import Field
 from state import contract as contracts
 from state import money
+from state.calendar import SECOND, Calendar
 from state.contract import Contract, Right
 from state.errors import BadUsage
 
 NEW_YORK = "America/New_York"
 
 _STRIKE_UNIT = 1_000
-_SECONDS_MAX = 86_400
+_DAY_S = 86_400
 _COMPRESSION = 6
 
 Row = tuple[str, ...]
 
+KnownAt = Callable[[str, str], str]
+"""From a label and the symbol that trades, the instant at which the interval so labelled has ended."""
+
 
 class ImportOptions(msgspec.Struct, frozen=True):
-    """How the files are to be read. `rate` and `dividend_yields` (0.04 is 4 %) go into the tape, for pricing.
+    """How the files are to be read. `interval_s` is 86,400 for whole days. `rate` and `dividend_yields` (0.04 is 4 %) go into the tape, for pricing.
 
     `bars_zone` is the zone in which bars are labelled, whatever their header says; quotes are always in New York time.
     `bars_interval_s` is that of the quotes when it is None.
@@ -84,9 +90,9 @@ def import_lean(
 # -- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _quote_rows(path: Path, known_at: Callable[[str], str]) -> Iterable[Row]:
+def _quote_rows(path: Path, known_at: KnownAt) -> Iterable[Row]:
     fields = (
-        Field(("date", "time_et"), lambda day, time: known_at(f"{day} {time}")),
+        Field(("date", "time_et", "root"), lambda day, time, root: known_at(f"{day} {time}", root)),
         Field(("root", "expiration", "strike", "right"), _occ),
         Field(("bid_close",), _checked(table.quoted)),
         Field(("ask_close",), _checked(table.quoted)),
@@ -96,9 +102,14 @@ def _quote_rows(path: Path, known_at: Callable[[str], str]) -> Iterable[Row]:
     return zip(*table.read(path, fields), strict=True)
 
 
-def _bar_rows(path: Path, name: str, known_at: Callable[[str], str]) -> Iterable[Row]:
+def _bar_rows(path: Path, name: str, known_at: KnownAt) -> Iterable[Row]:
     prices = (Field((name,), _checked(table.price)) for name in ("open", "high", "low", "close"))
-    fields = (Field(("timestamp_et",), known_at), *prices, Field(("volume",), _checked(table.whole)))
+    # The close of an underlying is that of its exchange, also where its options trade on after it.
+    fields = (
+        Field(("timestamp_et",), lambda label: known_at(label, "")),
+        *prices,
+        Field(("volume",), _checked(table.whole)),
+    )
     at, *values = table.read(path, fields)
     return zip(at, [name] * len(at), *values, strict=True)
 
@@ -132,23 +143,42 @@ def _occ(root: str, expiration: str, strike: str, right: str) -> str:
     return listed.occ
 
 
-def _labels(interval_s: int, zone: str) -> Callable[[str], str]:
-    """A reading of labels, wall time in a zone: the instant at which the interval so labelled has ended."""
-    if not 0 < interval_s <= _SECONDS_MAX:
+def _labels(interval_s: int, zone: str) -> KnownAt:
+    """A reading of labels, wall time in a zone."""
+    if not 0 < interval_s <= _DAY_S:
         raise BadUsage(f"an interval of {interval_s} s: give 60 for minutes, 3600 for hours, 86400 for days")
     try:
         wall = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadUsage(f"{zone!r} is no time zone such as America/Chicago") from None
 
-    def known_at(text: str) -> str:
-        starts = datetime.fromisoformat(text)
+    def known_at(label: str, symbol: str) -> str:
+        starts = datetime.fromisoformat(label)
         if starts.tzinfo is not None:
-            raise ValueError(f"{text!r} has an offset; labels are wall time")
+            raise ValueError(f"{label!r} has an offset; labels are wall time")
+        if interval_s == _DAY_S:
+            return _closed(starts.date(), symbol)
         ends = starts.replace(tzinfo=wall).astimezone(UTC) + timedelta(seconds=interval_s)
         return f"{ends.replace(tzinfo=None).isoformat()}Z"
 
     return known_at
+
+
+def _closed(day: date, symbol: str) -> str:
+    """When trading in a symbol ended on a date. Raises ValueError for a date without a session."""
+    try:
+        session = _year(day.year).session_on(day)
+    except BadUsage as unknown:
+        raise ValueError(str(unknown)) from None
+    if session is None:
+        raise ValueError(f"{day} is no trading day of {sessions.EXCHANGE}")
+    close = session.late_close if symbol in sessions.LATE_ROOTS else session.close
+    return f"{datetime.fromtimestamp(close // SECOND, UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+@cache
+def _year(year: int) -> Calendar:
+    return sessions.build(date(year, 1, 1), date(year, 12, 31))
 
 
 # -- writing --------------------------------------------------------------------------------------------------------

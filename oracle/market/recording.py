@@ -16,6 +16,8 @@ from oracle.market import table
 from oracle.market.port import Ints
 from oracle.market.table import Field
 from state import contract as contracts
+from state import money
+from state.calendar import SECOND
 from state.contract import Contract
 from state.errors import BadUsage
 from state.market import ASK_PRESENT, SIZES_KNOWN, SettlementPrint
@@ -29,7 +31,11 @@ SETTLEMENTS = ("symbol", "day", "opening", "price", "at")
 YIELD_MAX = 0.5
 """A yearly yield beyond 50 % is taken for a percentage written as a number."""
 
+_JUMP = 5 / 3
+"""A price that is divided or multiplied by more than this from one row to the next was split."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT_MAX = 2**63 - 1
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _SYMBOL = re.compile(r"[A-Z0-9.^_-]{1,20}")
 
@@ -38,13 +44,17 @@ PrintKey = tuple[str, date, bool]
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`tape.toml`: what kind of tape this is, and the yields its quotes are priced with."""
+    """`tape.toml`: what kind of tape this is, and the yields its quotes are priced with.
+
+    `jumps` names underlyings whose price did jump like a split, without one.
+    """
 
     format: int
     source: str
     rate: float = 0.0
     dividend_yields: dict[str, float] = {}
     description: str = ""
+    jumps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +91,27 @@ class Recording(msgspec.Struct, frozen=True):
 
 def read(directory: Path) -> Recording:
     """Read the files of a tape. Raises BadUsage naming the file, the line and the remedy."""
-    return Recording(
-        label=_read_label(directory / LABEL_FILE),
-        bars=_read_bars(_file(directory, "underlying.csv")),
-        quotes=_read_quotes(_file(directory, "quotes.csv")),
-        settlements=_read_settlements(directory / "settlements.csv"),
-    )
+    label, prices = _read_label(directory / LABEL_FILE), _file(directory, "underlying.csv")
+    bars, quotes = _read_bars(prices), _read_quotes(_file(directory, "quotes.csv"))
+    _refuse_splits(prices, bars, quotes, jumps=label.jumps)
+    return Recording(label, bars, quotes, _read_settlements(directory / "settlements.csv"))
 
 
 def label_text(label: Label) -> str:
     """What `tape.toml` says for a label. Raises BadUsage when a yield is beyond YIELD_MAX."""
     _require_yields(label)
-    # JSON spells strings as TOML does, and floats by their shortest exact text.
     text = "".join(
-        f"{name} = {msgspec.json.encode(getattr(label, name)).decode()}\n"
-        for name in ("format", "source", "description", "rate")
+        f"{name} = {_spelled(getattr(label, name))}\n" for name in ("format", "source", "description", "rate")
     )
-    yields = "".join(
-        f"{msgspec.json.encode(symbol).decode()} = {msgspec.json.encode(one).decode()}\n"
-        for symbol, one in label.dividend_yields.items()
-    )
+    if label.jumps:
+        text += f"jumps = {_spelled(label.jumps)}\n"
+    yields = "".join(f"{_spelled(symbol)} = {_spelled(one)}\n" for symbol, one in label.dividend_yields.items())
     return f"{text}\n[dividend_yields]\n{yields}" if yields else text
+
+
+def _spelled(value: str | float | tuple[str, ...]) -> str:
+    """JSON spells strings as TOML does but for one character, and floats by their shortest exact text."""
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 
 
 # -- private --------------------------------------------------------------------------------------------------------
@@ -111,7 +121,10 @@ def instant(text: str) -> int:
     """Nanoseconds UTC of an instant written as `2026-02-13T15:30:00Z`, with up to six decimals of a second."""
     if not _INSTANT.fullmatch(text):
         raise ValueError(f"{text!r} is no instant such as 2026-02-13T15:30:00Z")
-    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1) * 1_000
+    at = (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1) * 1_000
+    if abs(at) > _INSTANT_MAX:
+        raise ValueError(f"{text!r} lies outside of the years 1678 to 2261")
+    return at
 
 
 def symbol(text: str) -> str:
@@ -145,10 +158,10 @@ def _read_label(path: Path) -> Label:
         label = msgspec.toml.decode(path.read_bytes(), type=Label)
     except OSError as fault:
         raise BadUsage(f"{path}: cannot be read: {fault}; give a directory that holds a tape") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise BadUsage(f"{path}: {fault}; see docs/tape-format.md") from None
     if label.format != FORMAT:
-        raise BadUsage(f"{path}: format {label.format} is not {FORMAT}; import the tape again with this version")
+        raise BadUsage(f"{path}: its format is not {FORMAT}; import the tape again with this version")
     _require_yields(label)
     return label
 
@@ -167,6 +180,28 @@ def _read_bars(path: Path) -> dict[str, Bars]:
     table.refuse_disorder(path, instants)
     owners, closes = np.array(names, object), np.array(close, np.int64)
     return {name: Bars(instants[owners == name], closes[owners == name]) for name in dict.fromkeys(names)}
+
+
+def _refuse_splits(path: Path, bars: dict[str, Bars], quotes: Quotes, *, jumps: tuple[str, ...]) -> None:
+    """Raise BadUsage where an underlying jumps like a split after its options were first quoted.
+
+    What is held over a split are contracts on other shares: settled on the new price they would come to a fortune.
+    """
+    underlyings = np.array([one.underlying for one in quotes.contracts], object)
+    for name, one in bars.items():
+        quoted = quotes.at[np.isin(quotes.code, np.flatnonzero(underlyings == name))]
+        if name in jumps or not len(quoted):
+            continue
+        before, after = one.close[:-1], one.close[1:]
+        ratio = after / before
+        jumped = (ratio < 1 / _JUMP) | (ratio > _JUMP)
+        for row in np.flatnonzero(jumped & (one.at[1:] > quoted[0]))[:1].tolist():
+            at = datetime.fromtimestamp(int(one.at[row + 1]) // SECOND, UTC)
+            raise BadUsage(
+                f"{path}: {name} goes from {money.text(int(before[row]))} to {money.text(int(after[row]))} at "
+                f"{at:%Y-%m-%dT%H:%M:%SZ}: make one tape of each side of a split; where there was none, write "
+                f'`jumps = ["{name}"]` into {LABEL_FILE}'
+            )
 
 
 def _read_quotes(path: Path) -> Quotes:

@@ -6,6 +6,7 @@ Deliberately absent: any format. Which columns there are and how a cell reads is
 import gzip
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from state.errors import BadUsage, LawBroken
 
 CHUNK_BYTES = 4_194_304
 """What is held as text at a time, or one line more."""
+
+LINE_BYTES_MAX = 1_048_576
+"""No row of any market is as long, but a small file may unpack into such a line."""
 
 SIZE_MAX = 2**31 - 1
 _DIGITS_MAX = 18
@@ -129,14 +133,22 @@ def _chunks(path: Path) -> Iterator[_Chunk]:
     """The file in pieces of whole lines, the first of them even when it is empty."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            header, line = _text(file.readline()).rstrip("\n").split(","), 2
-            yield (chunk := _Chunk(path, header, line, _text(file.read(CHUNK_BYTES) + file.readline())))
+            header, line = _text(_line(file)).rstrip("\n").split(","), 2
+            yield (chunk := _Chunk(path, header, line, _text(file.read(CHUNK_BYTES) + _line(file))))
             while chunk.text:
                 line += chunk.text.count("\n")
-                chunk = _Chunk(path, header, line, _text(file.read(CHUNK_BYTES) + file.readline()))
+                chunk = _Chunk(path, header, line, _text(file.read(CHUNK_BYTES) + _line(file)))
                 yield chunk
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as fault:
+    except (OSError, EOFError, zlib.error, ValueError) as fault:
         raise BadUsage(f"{path}: cannot be read: {fault}; give a readable CSV file in UTF-8, plain or .gz") from None
+
+
+def _line(file: gzip.GzipFile | BufferedReader) -> bytes:
+    """What is left of a line, unless it has no end."""
+    line = file.readline(LINE_BYTES_MAX)
+    if len(line) == LINE_BYTES_MAX:
+        raise ValueError(f"a line has more than {LINE_BYTES_MAX:_} bytes")
+    return line
 
 
 def _text(lines: bytes) -> str:
@@ -149,6 +161,8 @@ def _place(chunk: _Chunk, name: str) -> int:
     if name not in chunk.header:
         found = ", ".join(chunk.header) or "nothing"
         raise BadUsage(f"{chunk.path}: line 1: no column {name!r} in the header, which says {found}; add it")
+    if chunk.header.count(name) > 1:
+        raise BadUsage(f"{chunk.path}: line 1: the header says {name!r} more than once; keep one of these columns")
     return chunk.header.index(name)
 
 
