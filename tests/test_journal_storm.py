@@ -1,7 +1,7 @@
 """Storms: a journal on a simulated disk that loses power, fails and fills up at random points, thousands of times.
 
-A failure names its seed; `STORM_SEED=<seed> pytest tests/test_journal_storm.py -k storm` runs that one again, and
-STORM_POINTS raises the number of crash points.
+A failure names its seed; `STORM_SEED=<seed> .venv/bin/pytest tests/test_journal_storm.py -k a_storm` runs that storm
+again, to the same crash. STORM_POINTS raises the number of crash points, STORM_FIRST begins with another seed.
 """
 
 import contextlib
@@ -12,123 +12,45 @@ from pathlib import Path
 
 import pytest
 
-from state.errors import DiskFailed
 from state.journal import Journal, Limits, Run, is_initialised, read
 from state.segments import segment_name
+from tests.journal_storms import LIVES, PATH, Storm
 from tests.simdisk import PowerLost, SimDisk
+from tests.tallies import Tally
 
-PATH = Path("/data/journal")
 POINTS = int(os.environ.get("STORM_POINTS", "2400"))
+FIRST = int(os.environ.get("STORM_FIRST", "0"))
+CHOSEN = os.environ.get("STORM_SEED")
 SHARDS = 8
 
 
-class Storm:
-    """One disk through several lives of a process, with what it was promised."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = random.Random(seed)
-        self.disk = SimDisk(self.rng)
-        self.limits = Limits(
-            segment_bytes=self.rng.choice([1500, 2500, 6000]),
-            batch_bytes_max=self.rng.choice([300, 1200, 5000]),
-            spare_retry_commits=2,
-        )
-        self.appended: list[bytes] = []  # Payloads of the records in their order, by the newest recovered history.
-        self.acknowledged = 0
-        self.crashes = 0
-
-    def live(self) -> None:
-        """One life: open, work, and end by power loss, kill, disk failure or clean stop; then the disk comes back."""
-        self._trouble()
-        journal: Journal | None = None
-        try:
-            journal = self._open()
-            self._work(journal)
-            if self.rng.random() < 0.3:
-                journal.close()
-                self.acknowledged = len(self.appended)
-        except (PowerLost, DiskFailed):
-            self.crashes += 1
-        if journal is not None:
-            self.acknowledged = max(self.acknowledged, journal.durable_lsn)
-        self.disk.space_bytes = None
-        if self.rng.random() < 0.25:
-            self.disk.kill()
-        else:
-            self.disk.crash()
-
-    def _trouble(self) -> None:
-        start, fate = self.disk.calls, self.rng.random()
-        when = start + self.rng.randint(1, self.rng.choice([10, 40, 150]))
-        self.disk.short_writes = self.rng.random() < 0.3
-        if fate < 0.6:
-            self.disk.dark_at = when
-        elif fate < 0.7:
-            self.disk.failing[when] = self.rng.choice([5, 28])
-        elif fate < 0.85:
-            self.disk.failing_syncs.add(self.disk.syncs + self.rng.randint(1, 25))
-        elif fate < 0.95:
-            self.disk.space_bytes = self.limits.segment_bytes * self.rng.randint(2, 8)
-
-    def _open(self) -> Journal:
-        run = Run(self.rng.randbytes(16), "v1", "host")
-        if not is_initialised(self.disk, PATH):
-            assert self.acknowledged == 0, "an initialised journal is gone"
-            return Journal.create(self.disk, PATH, run=run, limits=self.limits)
-        journal = Journal.open(self.disk, PATH, run=run, limits=self.limits)
-        self._check([body.payload for body in read(self.disk, PATH)])
-        self.acknowledged = max(self.acknowledged, journal.durable_lsn)
-        return journal
-
-    def _work(self, journal: Journal) -> None:
-        for _ in range(self.rng.randint(1, 12)):
-            for _ in range(self.rng.randint(0, 5)):
-                payload = self.rng.randbytes(self.rng.choice([0, 5, 60, 300, 700]))
-                self.appended.append(payload)
-                journal.append(len(self.appended), "tick", schema=1, payload=payload)
-            assert journal.commit() == len(self.appended)
-            self.acknowledged = len(self.appended)
-            if self.rng.random() < 0.2:
-                journal.mark()
-
-    def _check(self, found: list[bytes]) -> None:
-        assert len(found) >= self.acknowledged, f"{self.acknowledged} acknowledged, {len(found)} left"
-        assert found == self.appended[: len(found)], "the journal holds something that was not appended there"
-        del self.appended[len(found) :]
-
-    def check_now(self) -> None:
-        """What a reader finds on the disk as it is: all that was acknowledged, in order, and nothing foreign."""
-        if is_initialised(self.disk, PATH):
-            self._check([body.payload for body in read(self.disk, PATH)])
-        else:
-            assert self.acknowledged == 0, "an initialised journal is gone"
-
-
-def run_storm(seed: int) -> int:
-    """Lives of one disk until it was hurt a few times; returns how often."""
+def run_storm(seed: int) -> Tally:
+    """Lives of one disk until it was hurt a few times; returns what came of it."""
     storm = Storm(seed)
     try:
-        for _ in range(12):
+        for _ in range(LIVES):
             storm.live()
             storm.check_now()
     except BaseException as failure:
-        command = f"STORM_SEED={seed} .venv/bin/pytest tests/test_journal_storm.py -k storm"
-        raise AssertionError(f"storm {seed} after {storm.crashes} crashes: {failure!r}; again: {command}") from failure
-    return storm.crashes
+        command = f"STORM_SEED={seed} .venv/bin/pytest tests/test_journal_storm.py -k a_storm"
+        told = f"storm {seed} after {storm.tally.crashes} crashes: {failure!r}"
+        raise AssertionError(f"{told}; again: {command}") from failure
+    return storm.tally
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("shard", range(SHARDS) if CHOSEN is None else [0])
 def test_a_storm_loses_nothing_that_was_acknowledged(shard: int) -> None:
     """After any crash all committed records are there, then some of the others in order, and nothing else."""
-    chosen = os.environ.get("STORM_SEED")
-    if chosen is not None:
-        run_storm(int(chosen))
+    if CHOSEN is not None:
+        print(run_storm(int(CHOSEN)))
         return
-    points, seed = 0, shard
-    while points < POINTS / SHARDS:
-        points += run_storm(seed)
+    tally, seed = Tally(), FIRST + shard
+    while tally.crashes < POINTS / SHARDS:
+        tally.add(run_storm(seed))
         seed += SHARDS
-    assert points >= POINTS / SHARDS
+    print(f"{(seed - FIRST - shard) // SHARDS} storms: {tally}")
+    assert 0 < tally.in_second_recovery < tally.in_recovery < tally.crashes
+    assert tally.inside.keys() >= {"_initialise", "_recover", "_mend", "_rotate"}
 
 
 def test_the_storm_can_fail() -> None:
@@ -143,7 +65,7 @@ def test_the_storm_can_fail() -> None:
     for seed, storm in enumerate(storms):
         storm.disk = LyingDisk(random.Random(seed))
         try:
-            for _ in range(12):
+            for _ in range(LIVES):
                 storm.live()
                 storm.check_now()
         except Exception:  # noqa: BLE001  Whatever the lie breaks first counts.
