@@ -1,13 +1,14 @@
 # The door: every target makes its own environment first, so that a fresh clone needs only python3 >= 3.11 and make.
 PYTHON ?= python3
-STORM_POINTS ?= 20000
+STORM_POINTS ?= 100000
 KILL_ROUNDS ?= 300
 STEP_SEEDS ?= 20
+OTHER_PYTHONS ?=
 
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check style types contracts layers docs bench storm
+.PHONY: demo test check style types contracts layers docs bench storm matrix
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## a first look: a session of the real process in the terminal, without keys or network
@@ -39,6 +40,9 @@ bench: $(READY)  ## the figures of this machine
 
 storm: $(READY)  ## STORM_POINTS crash points, KILL_ROUNDS killed daemons, STEP_SEEDS storms of alerts, 2,000 examples a property
 	@STORM_POINTS=$(STORM_POINTS) KILL_ROUNDS=$(KILL_ROUNDS) STEP_SEEDS=$(STEP_SEEDS) $(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=storm
+
+matrix: $(READY)  ## the same journal in other versions of Python, and from recorded days in every environment
+	@ORACLE_OTHER_PYTHONS="$(OTHER_PYTHONS)" $(BIN)/pytest tests/laws/matrix_long.py
 
 $(READY): pyproject.toml
 	@echo "making .venv, once: a minute or two" >&2

@@ -1,90 +1,109 @@
-"""Law: the same tape and alerts give the same chain and the same exported facts, whatever machine and process they run in."""
+"""Law: the same script comes to the same chain and the same exported facts in every environment, and verifies in any other.
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterable, Mapping
-from importlib import import_module
+The environments stand in `tests.laws.matrix`; `make matrix` tries other versions of Python and recorded days besides.
+"""
+
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.laws.replay import DEMO
+from tests.laws.matrix import ENVIRONMENTS, NAMES, PLAIN, REPLAY, RUNS, after, first_difference, script
 from tests.laws.tree import ROOT
 
-ALERTS = DEMO / "alerts.jsonl"
-KEPT = ("PATH", "HOME", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-
-
-def dispatched() -> str:
-    """The processor features numpy chose its code by, on this machine: those it can be told to leave alone."""
-    built = import_module("numpy._core._multiarray_umath")
-    return " ".join(one for one in built.__cpu_dispatch__ if built.__cpu_features__.get(one))
-
-
-def a_locale() -> str:
-    """A locale with other decimal points and another order of letters, where it is installed."""
-    installed = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout.split()
-    return next((one for one in installed if one.startswith("de_DE")), "C.UTF-8")
-
-
-PLAIN = {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C"}
-ELSEWHERE = {
-    "another hash seed, zone and locale": {"PYTHONHASHSEED": "1", "TZ": "Asia/Kolkata", "LC_ALL": a_locale()},
-    "a random hash seed in New York": {
-        "PYTHONHASHSEED": "random",
-        "TZ": "America/New_York",
-        "OPENBLAS_NUM_THREADS": "1",
-    },
-    "numpy on an older processor": {"NPY_DISABLE_CPU_FEATURES": dispatched(), "OPENBLAS_NUM_THREADS": "2"},
-    "the C library on an older processor": {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F,-FMA4"},
-    "assertions stripped": {"PYTHONOPTIMIZE": "1"},
-}
-
-
-def replay(alerts: Path, out: Path, environment: Mapping[str, str]) -> list[bytes]:
-    """What a process of its own prints: the chain, then the facts of every record."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.laws.replay", str(alerts), str(out)],
-        cwd=ROOT,
-        env={**kept, **PLAIN, **environment},
-        capture_output=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr.decode()
-    return ran.stdout.splitlines()
-
-
-def first_difference(one: Iterable[bytes], other: Iterable[bytes]) -> str | None:
-    """The first record on which two replays differ, with both sides; None when they are the same bytes."""
-    ours, theirs = list(one), list(other)
-    for place, (left, right) in enumerate(zip(ours[1:], theirs[1:], strict=False), 1):
-        if left != right:
-            return f"record {place}:\n  {left.decode()}\n  {right.decode()}"
-    return None if ours == theirs else f"{len(ours)} and {len(theirs)} lines, chains {ours[0]!r} and {theirs[0]!r}"
+LEFT = ("profit_target", "stop_loss")
+REFUSED = ("missing_symbol", "ambiguous_direction", "signal_stale", "contract_not_listed", "duplicate_window")
+SIMULATED = ("PositionSettled", "expiration", "invalid_symbol", "exposure_exceeded")
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script that is run everywhere."""
+    return script(tmp_path_factory.mktemp("told") / "script")
+
+
+@pytest.fixture(scope="module")
+def plain(told: Path) -> list[bytes]:
     """The replay that the others are compared with."""
-    return replay(ALERTS, tmp_path_factory.mktemp("plain") / "run", {})
+    return PLAIN.replay(told, told.parent / "plain")
 
 
-@pytest.mark.parametrize("environment", ELSEWHERE.values(), ids=ELSEWHERE)
-def test_the_demo_replays_alike(plain: list[bytes], environment: dict[str, str], tmp_path: Path) -> None:
-    """Chain and facts are the same bytes in another environment."""
-    assert len(plain) > 100
-    difference = first_difference(plain, replay(ALERTS, tmp_path / "run", environment))
+@pytest.mark.parametrize("name", NAMES)
+def test_a_script_comes_to_the_same_everywhere(name: str, told: Path, plain: list[bytes], tmp_path: Path) -> None:
+    """Chain and facts are the same bytes as in the plain environment, and the next one of the ring decides them again."""
+    difference = first_difference(plain, ENVIRONMENTS[name].replay(told, tmp_path / "out"))
     assert difference is None, difference
+    for run in RUNS:
+        after(name).verify(tmp_path / "out" / run)
 
 
-def test_the_law_of_determinism_can_fail(plain: list[bytes], tmp_path: Path) -> None:
-    """One changed alert changes the chain, and the first record that differs is that of the alert."""
-    first, *others = ALERTS.read_text("utf-8").splitlines()
-    assert '"confidence": 75' in first
-    changed = tmp_path / "alerts.jsonl"
-    changed.write_text("\n".join([first.replace('"confidence": 75', '"confidence": 74'), *others]), "utf-8")
-    replayed = replay(changed, tmp_path / "run", {})
-    assert replayed[0] != plain[0]
-    assert "AlertReceived" in str(first_difference(plain, replayed))
+def test_the_script_is_about_something(plain: list[bytes]) -> None:
+    """In both runs trades end at their target and their stop; alerts are refused in many ways, and contracts expire."""
+    told = b"".join(line + b"\n" for line in plain).decode()
+    tape, simulated, _ = re.split(r"^[0-9a-f]{64}\n", told, flags=re.MULTILINE)
+    assert [word for word in (*LEFT, *REFUSED) if f'"{word}"' not in tape] == []
+    assert [word for word in (*LEFT, *SIMULATED) if f'"{word}"' not in simulated] == []
+
+
+# -- planted differences --------------------------------------------------------------------------------------------
+
+PLANT = """
+import hashlib, locale, math, runpy, sys, time
+from msgspec.structs import replace
+from oracle import loop, verify
+from state.facts import AlertLogged
+
+honest = loop.decide
+values = repr([math.exp(one / 4_000) for one in range(20_000)])
+planted = (
+    f"order {list({str(one) for one in range(20)})}",
+    f"zone {time.localtime(0).tm_hour}",
+    f"encoding {locale.getpreferredencoding(False)}",
+    f"checked {__debug__}",
+    f"floats {hashlib.sha256(values.encode()).hexdigest()}",
+)
+
+def decide(portfolio, told, settings):
+    facts = honest(portfolio, told, settings)
+    return tuple(replace(one, warnings=planted) if isinstance(one, AlertLogged) else one for one in facts)
+
+loop.decide = verify.decide = decide
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Lets what is decided depend on five things it must not depend on, then runs a program."""
+
+SEEN_IN = {
+    "order": "another hash seed, zone and locale",
+    "zone": "a random hash seed in New York",
+    "encoding": "ASCII in another directory",
+    "checked": "assertions and docstrings stripped",
+    "floats": "the C library on an older processor",
+}
+
+
+@pytest.fixture(scope="module")
+def planted(told: Path) -> tuple[list[bytes], Path]:
+    """What the plain environment makes of the bundled tape with the plant, and the directory of that run."""
+    brief = script(told.parent / "brief")
+    (brief / "simulated.jsonl").unlink()
+    ran = PLAIN.ran("-c", PLANT, REPLAY, brief, told.parent / "planted")
+    assert ran.returncode == 0, ran.stderr.decode()
+    return ran.stdout.splitlines(), told.parent / "planted" / "tape"
+
+
+@pytest.mark.parametrize("word", SEEN_IN)
+def test_the_law_of_determinism_can_fail(word: str, planted: tuple[list[bytes], Path]) -> None:
+    """A journal whose facts depend on where they were decided is refused elsewhere, and both sides are shown."""
+    verified = ENVIRONMENTS[SEEN_IN[word]].ran("-c", PLANT, ROOT / "cli.py", "verify", "--data", planted[1])
+    if word == "floats" and verified.returncode == 0:
+        pytest.skip("the C library of this machine computes like that of an older processor")
+    assert verified.returncode == 4, verified.stderr.decode()
+    recorded, decided = re.findall(rf'"{word} [^"]+"', verified.stderr.decode())
+    assert recorded != decided
+
+
+def test_a_replay_that_differs_is_shown(planted: tuple[list[bytes], Path], plain: list[bytes]) -> None:
+    """The first line that differs is that of the first record whose facts do."""
+    assert '"warnings":["order' in str(first_difference(plain, planted[0]))
+    assert first_difference(plain, [*plain, b"more"]) == f"line {len(plain) + 1}:\n  nothing\n  more"
