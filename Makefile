@@ -36,6 +36,7 @@ docs: $(READY)  ## the parts of the documents that follow from the code
 	@$(BIN)/python docs/generate.py
 
 bench: $(READY)  ## the figures of this machine
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[bench]'
 	@set -e; for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
 storm: $(READY)  ## STORM_POINTS crash points, KILL_ROUNDS killed daemons, STEP_SEEDS storms of alerts, 2,000 examples a property

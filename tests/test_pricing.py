@@ -1,8 +1,4 @@
-"""Values and greeks agree with published figures, obey the laws of option prices, and are never NaN."""
-
-import csv
-from collections.abc import Sequence
-from pathlib import Path
+"""Values and greeks obey the laws of option prices, are never NaN, and are the same bits in any batch."""
 
 import numpy as np
 import pytest
@@ -10,84 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle import pricing
-from oracle.pricing import BLOCK, DAYS_PER_YEAR, Floats, Terms, Values
-
-GREEKS = ("delta", "gamma", "theta", "vega", "rho")
-
-
-def terms_of(rows: Sequence[tuple[float, ...]], american: bool = False) -> Terms:
-    """Terms from rows of (spot, strike, years, rate, dividend, sign)."""
-    spot, strike, years, rate, dividend, sign = (np.array(column, float) for column in zip(*rows, strict=True))
-    return Terms(spot, strike, years, rate, dividend, sign, np.full(len(rows), american))
-
-
-def read(path: Path) -> tuple[list[dict[str, str]], Terms, Floats]:
-    """The rows of one published table, with their terms and volatilities."""
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    assert rows
-    names = ("S", "K", "T", "r", "q")
-    terms = terms_of([(*(float(row[name]) for name in names), 1.0 if row["type"] == "call" else -1.0) for row in rows])
-    return rows, terms, column_of(rows, "sigma")
-
-
-def column_of(rows: list[dict[str, str]], name: str) -> Floats:
-    """One column as numbers."""
-    return np.array([float(row[name]) for row in rows])
-
-
-def columns_of(values: Values) -> dict[str, Floats]:
-    """The six columns by name."""
-    return {name: getattr(values, name) for name in ("price", *GREEKS)}
-
-
-def test_prices_match_the_printed_figures_of_haug(data_dir: Path) -> None:
-    """Four printed decimals, calls and puts, with and without yield."""
-    rows, terms, vol = read(data_dir / "pricing" / "haug_european_values.csv")
-    assert np.all(np.abs(pricing.price(terms, vol) - column_of(rows, "price")) <= column_of(rows, "tolerance"))
-
-
-def test_greeks_match_the_printed_figures_of_haug(data_dir: Path) -> None:
-    """Each greek in the unit that its docstring states."""
-    rows, terms, vol = read(data_dir / "pricing" / "haug_european_greeks.csv")
-    columns = columns_of(pricing.price_and_greeks(terms, vol))
-    judged = [(i, row) for i, row in enumerate(rows) if row["greek"] in columns]
-    assert {row["greek"] for _, row in judged} == set(GREEKS)
-    for index, row in judged:
-        assert columns[row["greek"]][index] == pytest.approx(float(row["value"]), abs=float(row["abs_tolerance"]))
-
-
-def test_values_match_the_grid_of_quantlib(data_dir: Path) -> None:
-    """1e-10 relative where a value is more than a millionth of its scale, 1e-13 of the scale elsewhere."""
-    rows, terms, vol = read(data_dir / "pricing" / "quantlib_grid.csv")
-    columns = columns_of(pricing.price_and_greeks(terms, vol))
-    one = np.ones(len(rows))
-    published = {
-        "price": ("price", terms.spot),
-        "delta": ("delta", one),
-        "gamma": ("gamma", 1.0 / terms.spot),
-        "theta": ("theta_per_year", terms.spot),
-        "vega": ("vega_per_1.00", terms.spot),
-        "rho": ("rho_per_1.00", terms.spot),
-    }
-    for name, (header, scale) in published.items():
-        expected = column_of(rows, header)
-        allowed = np.where(np.abs(expected) > 1e-6 * scale, 1e-10 * np.abs(expected), 1e-13 * scale)
-        assert np.all(np.abs(columns[name] - expected) <= allowed), name
-    np.testing.assert_allclose(
-        columns["theta"] / DAYS_PER_YEAR, column_of(rows, "theta_per_day"), rtol=1e-10, atol=1e-9
-    )
-
-
-def test_greeks_match_py_vollib(data_dir: Path) -> None:
-    """Deep in and out of the money, from hours to half a year."""
-    rows, terms, vol = read(data_dir / "pricing" / "py_vollib_bs_greeks.csv")
-    for name, column in columns_of(pricing.price_and_greeks(terms, vol)).items():
-        judged = np.array([row[name] != "" for row in rows])
-        expected = np.array([float(row[name] or 0.0) for row in rows])
-        allowed = column_of(rows, "tolerance") * np.maximum(1.0, np.abs(expected))
-        assert np.all(np.abs(column - expected)[judged] <= allowed[judged]), name
-
+from oracle.pricing import BLOCK, Terms, Values
+from tests.quoted_options import GREEKS, columns_of, terms_of
 
 ANY_ROW = st.tuples(
     st.floats(1e-100, 1e100),
