@@ -212,12 +212,7 @@ def deadletters(data: Path, limit: int) -> Any:
 def _listing(name: str, text: str) -> None:
     @main.command(name, help=text)
     @given.limit_option
-    @click.option(
-        "--where",
-        multiple=True,
-        metavar="COLUMN=VALUE",
-        help="Only rows with this value, as --json prints it; nothing after = asks for null. May be repeated.",
-    )
+    @given.where_option
     @answers(lambda report, rows: report.rows(name, rows))
     def command(data: Path, limit: int, where: tuple[str, ...]) -> Any:
         from oracle import queries
@@ -304,7 +299,7 @@ def rebuild(data: Path, as_json: bool) -> None:
 
 @main.group()
 def journal() -> None:
-    """Look into a run's journal without changing it."""
+    """A run's journal as it lies on the disk."""
 
 
 @journal.command()
@@ -328,6 +323,22 @@ def export(data: Path, from_lsn: int, facts_only: bool) -> None:
         click.echo(line)
 
 
+@journal.command()
+@click.option("--accept-loss", is_flag=True, help="Cut it back to there, once all of it is copied aside.")
+@given.data_option
+@given.json_option
+def repair(data: Path, accept_loss: bool, as_json: bool) -> None:
+    """Say up to which record a damaged journal is sound, and what is lost behind it; exit 3 where there is damage.
+
+    With --accept-loss the journal goes on from that record; without it nothing is changed.
+    """
+    from oracle import repair as repairing
+
+    told = repairing.repair(data, accept=accept_loss)
+    print_json(told) if as_json else click.echo("\n".join(repairing.lines(told)))
+    sys.exit(repairing.exit_code(told))
+
+
 # -- tapes and configuration ----------------------------------------------------------------------------------------
 
 
@@ -338,31 +349,19 @@ def tape() -> None:
 
 @tape.command("import")
 @click.option("--quotes", type=given.PATH, multiple=True, required=True, help="Option quotes, CSV (.gz).")
-@click.option(
-    "--bars", callback=given.pairs, multiple=True, metavar="SYMBOL=FILE", required=True, help="Bars, CSV (.gz)."
-)
+@given.bars_option
 @click.option("--out", type=given.PATH, required=True, help="New tape directory.")
 @click.option("--interval-s", type=click.IntRange(1), default=60, show_default=True, help="Length of a row's interval.")
 @click.option("--bars-interval-s", type=click.IntRange(1), help="The same for bars; without it, that of the quotes.")
 @click.option("--bars-zone", default="America/New_York", show_default=True, help="Time zone of the bars' times.")
 @click.option("--rate", type=float, default=0.0, show_default=True, help="Interest rate per year, e.g. 0.04.")
-@click.option(
-    "--dividend-yield",
-    "yields",
-    callback=given.fractions,
-    multiple=True,
-    metavar="SYMBOL=YIELD",
-    help="Dividend yield per year, e.g. SPY=0.012; may be repeated.",
-)
+@given.yields_option
 def import_tape(quotes: tuple[Path, ...], bars: Any, out: Path, yields: Any, **options: Any) -> None:
     """Make a tape of LEAN-style rows, which are labelled by the start of their interval."""
     from oracle.market import lean
 
-    files: dict[str, list[Path]] = {}
-    for symbol, file in bars:
-        files.setdefault(symbol, []).append(Path(file))
     told = lean.ImportOptions(**options, dividend_yields=yields)
-    imported = lean.import_lean(quotes, files, out, options=told)
+    imported = lean.import_lean(quotes, bars, out, options=told)
     click.echo(f"{out}: {imported.quotes} quotes and {imported.bars} bars")
 
 

@@ -93,6 +93,14 @@ def fractions(ctx: click.Context, param: click.Parameter, told: tuple[str, ...])
         raise click.BadParameter(f"{fault}: write a fraction of the price, such as SPY=0.012", ctx, param) from fault
 
 
+def files(ctx: click.Context, param: click.Parameter, told: tuple[str, ...]) -> dict[str, list[Path]]:
+    """The callback of a repeated option that takes SYMBOL=FILE: all files of each symbol."""
+    found: dict[str, list[Path]] = {}
+    for symbol, file in pairs(ctx, param, told):
+        found.setdefault(symbol, []).append(Path(file))
+    return found
+
+
 data_option = click.option(
     "--data", type=PATH, envvar="ORACLE_DATA", default=Path("data"), show_default=True, help="Data directory of a run."
 )
@@ -100,9 +108,26 @@ json_option = click.option(
     _JSON, "as_json", is_flag=True, help="Print JSON; money in micro-dollars, instants in ns UTC."
 )
 limit_option = click.option("--limit", type=COUNT, default=50, show_default=True, help="Show the newest so many.")
+where_option = click.option(
+    "--where",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Only rows with this value, as --json prints it; nothing after = asks for null. May be repeated.",
+)
 words_option = click.option("--reason", "words", default="", help="Why, in words; kept with the record.")
 port_option = click.option(
     "--port", type=click.IntRange(0, 65_535), help="Port of the webhook; without it, that of the configuration."
+)
+bars_option = click.option(
+    "--bars", callback=files, multiple=True, metavar="SYMBOL=FILE", required=True, help="Bars, CSV (.gz)."
+)
+yields_option = click.option(
+    "--dividend-yield",
+    "yields",
+    callback=fractions,
+    multiple=True,
+    metavar="SYMBOL=YIELD",
+    help="Dividend yield per year, e.g. SPY=0.012; may be repeated.",
 )
 
 

@@ -4,14 +4,18 @@ Every byte the journal keeps passes through here, so that a test can put a simul
 There is deliberately no way to open an existing file for writing: what is on disk is replaced, never edited.
 """
 
+import contextlib
 import fcntl
 import os
+from errno import EIO
 from pathlib import Path
 
 from state.errors import DirectoryInUse
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
+FRESH = "fresh"
+"""A file being written whole before it takes its name; a leftover means nothing."""
 
 
 class Disk:
@@ -61,6 +65,29 @@ class Disk:
     def write(self, descriptor: int, content: bytes | memoryview, *, offset: int) -> int:
         """Write at an offset and return how many bytes were taken, which may be fewer than offered."""
         return os.pwrite(descriptor, content, offset)
+
+    def write_whole(self, descriptor: int, content: bytes, *, offset: int) -> None:
+        """Write all of it at an offset, in however many pieces it is taken."""
+        rest = memoryview(content)
+        while rest:
+            taken = self.write(descriptor, rest, offset=offset)
+            if taken <= 0:
+                raise OSError(EIO, "the disk takes no bytes")
+            rest, offset = rest[taken:], offset + taken
+
+    def replace(self, file: Path, content: bytes) -> None:
+        """Durably put a new file in the place of a name in one step."""
+        fresh = file.parent / FRESH
+        with contextlib.suppress(FileNotFoundError):
+            self.remove(fresh)
+        descriptor = self.create(fresh)
+        try:
+            self.write_whole(descriptor, content, offset=0)
+            self.sync_all(descriptor)
+        finally:
+            self.close(descriptor)
+        self.rename(fresh, file)
+        self.sync_directory(file.parent)
 
     def truncate(self, descriptor: int, size_bytes: int) -> None:
         """Cut the file to `size_bytes`."""

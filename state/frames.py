@@ -8,6 +8,7 @@ of one run carries it, so frames differ between machines while the digest chain 
     body     = lsn u64, seen_at i64, schema u16, size of kind u8, kind, payload
 """
 
+import contextlib
 import re
 import struct
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ FRAME_HEAD_BYTES: Final = 16
 PAYLOAD_BYTES_MAX: Final = 16 * 2**20
 GENESIS: Final = bytes(32)
 RUN_ID_BYTES: Final = 16
+REMEDY: Final = "nothing was changed, restore it from a copy, or see `oracle journal repair`"
 
 _MAGIC: Final = b"oraclejl"
 _HEADER = struct.Struct("<8sHBB16sQQ32s")
@@ -102,6 +104,12 @@ class Scan(msgspec.Struct, frozen=True):
             if length not in _MARK_LENGTHS:
                 yield self.raw[offset : offset + length]
                 offset += length
+
+    @property
+    def closed(self) -> bytes:
+        """The valid frames and a seal: what takes the place of a segment that was left open, or is good only so far."""
+        seal = b"" if self.sealed else encode_mark(Mark.SEAL, self.last_lsn, seed=seed_of(self.header))
+        return self.raw[: self.end] + seal
 
     @property
     def empty(self) -> bool:
@@ -204,7 +212,7 @@ def decode_header(raw: bytes) -> Header:
 
 def damaged(name: str, offset: int, *, why: str) -> JournalDamaged:
     """The refusal to go on over damaged acknowledged data, naming the place and the remedy."""
-    return JournalDamaged(f"{name} at byte {offset}: {why}; nothing was changed, restore the file from a copy")
+    return JournalDamaged(f"{name} at byte {offset}: {why}; {REMEDY}")
 
 
 def scan_segment(name: str, raw: bytes, *, last: bool) -> Scan:
@@ -214,23 +222,47 @@ def scan_segment(name: str, raw: bytes, *, last: bool) -> Scan:
     JournalDamaged when something does: the segment is sealed, is shorter than its header promises (it is cut only
     once sealed), is not the last, or a later valid frame says that the record at the bad place was durable.
     """
+    scan = sound_frames(name, raw)
+    _judge(scan, last=last)
+    return scan
+
+
+def sound_frames(name: str, raw: bytes) -> Scan:
+    """The frames at the beginning of a segment that are those written there, without a word on what follows them.
+
+    Raises JournalDamaged when the header is not the one written.
+    """
     try:
         header = decode_header(raw)
     except ValueError as refusal:
         raise damaged(name, 0, why=str(refusal)) from refusal
     seed, offset, lsn, chain = seed_of(header), HEADER_BYTES, header.first_lsn - 1, header.chain
     synced_lsn, sealed = lsn, False
-    while not sealed and (frame := _frame_at(raw, offset, seed)) is not None:
-        follows = _follows(frame, lsn, synced_lsn)
-        if not follows:
-            raise damaged(name, offset, why=f"a frame is out of order where record {lsn + 1} belongs")
+    while not sealed and (frame := _frame_at(raw, offset, seed)) is not None and _follows(frame, lsn, synced_lsn):
         if frame.mark is None:
             lsn, chain = lsn + 1, chained(chain, frame.body)
         synced_lsn, sealed, offset = frame.synced_lsn, frame.mark is Mark.SEAL, frame.end
-    torn_bytes = _used(raw, offset) - offset
-    scan = Scan(name, raw, header, offset, lsn, chain, sealed, torn_bytes)
-    _judge(scan, last=last, seed=seed)
-    return scan
+    return Scan(name, raw, header, offset, lsn, chain, sealed, _used(raw, offset) - offset)
+
+
+def salvaged(raw: bytes, first_lsn: int) -> Iterator[bytes]:
+    """Encoded bodies of all valid frames of a damaged segment, in the order they lie in: for telling what is given up.
+
+    What is between them is passed over. Where the header is damaged too, its run and the LSN of the name are tried.
+    """
+    if len(raw) < HEADER_BYTES:
+        return
+    with contextlib.suppress(ValueError):
+        first_lsn = decode_header(raw).first_lsn
+    seed = crc32(_HEADER.unpack_from(raw)[4] + _NUMBER.pack(first_lsn))
+    offset, lsn_end = HEADER_BYTES, first_lsn + len(raw)
+    while offset + FRAME_HEAD_BYTES + _BODY_HEAD.size <= len(raw):
+        length, _, _, lsn = _FRAME_HEAD.unpack_from(raw, offset) + _NUMBER.unpack_from(raw, offset + FRAME_HEAD_BYTES)
+        telling = length in _MARK_LENGTHS or first_lsn <= lsn < lsn_end
+        frame = _frame_at(raw, offset, seed) if telling else None
+        if frame is not None and frame.mark is None:
+            yield frame.body
+        offset = frame.end if frame is not None else _next_start(raw, offset)
 
 
 def _used(raw: bytes, offset: int) -> int:
@@ -251,9 +283,11 @@ def _follows(frame: _Frame, lsn: int, synced_lsn: int) -> bool:
     return frame.mark is not None or _NUMBER.unpack_from(frame.body) == (lsn + 1,)
 
 
-def _judge(scan: Scan, *, last: bool, seed: int) -> None:
+def _judge(scan: Scan, *, last: bool) -> None:
     """Raise JournalDamaged unless what follows the valid frames can only be the work of a crash."""
-    size, allocated, lsn = len(scan.raw), scan.header.allocated_bytes, scan.last_lsn + 1
+    size, allocated, lsn, seed = len(scan.raw), scan.header.allocated_bytes, scan.last_lsn + 1, seed_of(scan.header)
+    if not scan.sealed and _frame_at(scan.raw, scan.end, seed) is not None:
+        raise damaged(scan.name, scan.end, why=f"a frame is out of order where record {lsn} belongs")
     if scan.sealed:
         if scan.torn_bytes or size not in (scan.end, allocated):
             raise damaged(scan.name, scan.end, why=f"bytes follow the seal after record {scan.last_lsn}")
@@ -278,18 +312,20 @@ def _proof_after(scan: Scan, lsn: int, seed: int) -> tuple[int, int] | None:
     raw, offset, lsn_max = scan.raw, scan.end + 1, lsn + len(scan.raw)
     while offset + FRAME_HEAD_BYTES <= len(raw):
         length, synced_lsn, _ = _FRAME_HEAD.unpack_from(raw, offset)
-        if not length:
-            # Preallocated zeros are long: go on where the lowest byte of a length could next stand.
-            found = _NONZERO.search(raw, offset + 4)
-            if found is None:
-                return None
-            offset = found.start() - 3
-            continue
         telling = length == _SEAL_LENGTH or lsn <= synced_lsn <= lsn_max
         if telling and _frame_at(raw, offset, seed) is not None:
             return offset, synced_lsn
-        offset += 1
+        offset = _next_start(raw, offset)
     return None
+
+
+def _next_start(raw: bytes, offset: int) -> int:
+    """Where the next frame could begin after an offset at which none does."""
+    if raw[offset : offset + 4] != bytes(4):
+        return offset + 1
+    # Preallocated zeros are long: go on where the lowest byte of a length could next stand.
+    found = _NONZERO.search(raw, offset + 4)
+    return len(raw) if found is None else found.start() - 3
 
 
 def _frame_at(raw: bytes, offset: int, seed: int) -> _Frame | None:

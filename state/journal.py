@@ -8,7 +8,7 @@ any meaning of the payloads.
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from errno import EIO, ENOSPC
+from errno import ENOSPC
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from state.frames import (
     FRAME_HEAD_BYTES,
     GENESIS,
     HEADER_BYTES,
+    REMEDY,
     Header,
     Mark,
     Run,
@@ -50,8 +51,6 @@ __all__ = ["Journal", "Limits", "Mark", "Run", "is_initialised", "read", "segmen
 
 # Its frame's head and number, and behind it a seal and one byte.
 _RECORD_OVERHEAD_BYTES: Final = 2 * FRAME_HEAD_BYTES + 8 + 1
-# A file being written whole before it takes its name; a leftover means nothing.
-_FRESH: Final = "fresh"
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -148,7 +147,7 @@ class Journal:
             while self._pending:
                 count, frames = self._next_batch()
                 if count:
-                    self._write(self._current, frames, offset=self._offset)
+                    self._disk.write_whole(self._current, frames, offset=self._offset)
                     self._disk.sync(self._current)
                     self._offset += len(frames)
                     self.proved_lsn, self.durable_lsn = self.durable_lsn, self.durable_lsn + count
@@ -231,7 +230,7 @@ class Journal:
         self._lock = self._disk.lock(self._path / LOCK)
         self._check_unused()
         if newest_of(self._disk, self._path) is None:
-            self._replace(self._path / identity_name(0), identity_content(self._run))
+            self._disk.replace(self._path / identity_name(0), identity_content(self._run))
         self._start_segment()
         self._make_spare()
 
@@ -245,7 +244,7 @@ class Journal:
             scan = scan_segment(name, self._disk.read(self._path / name), last=True)
             if name != segment_name(1) or not scan.empty:
                 message = f"{self._path / name} holds records, but the directory was never fully initialised"
-                raise JournalDamaged(f"{message}; nothing was changed, restore the directory from a copy")
+                raise JournalDamaged(f"{message}; {REMEDY}")
 
     def _recover(self) -> None:
         if not is_initialised(self._disk, self._path):
@@ -272,29 +271,14 @@ class Journal:
         if scan.torn_bytes:
             header = scan.header
             name = f"{header.first_lsn:020d}-{header.run.run_id.hex()[:8]}.torn"
-            self._replace(self._path / name, scan.raw[scan.end : scan.end + scan.torn_bytes])
+            self._disk.replace(self._path / name, scan.raw[scan.end : scan.end + scan.torn_bytes])
 
     def _mend(self, scan: Scan) -> None:
         """Put a sealed copy of the valid frames in place of a segment that a crash left open.
 
         A copy, because after a failed sync the page cache may show what the disk does not hold.
         """
-        content = scan.raw[: scan.end]
-        if not scan.sealed:
-            content += encode_mark(Mark.SEAL, scan.last_lsn, seed=seed_of(scan.header))
-        self._replace(self._path / scan.name, content)
-
-    def _replace(self, file: Path, content: bytes) -> None:
-        """Durably put a new file in the place of a name in one step."""
-        self._drop(_FRESH)
-        descriptor = self._disk.create(self._path / _FRESH)
-        try:
-            self._write(descriptor, content, offset=0)
-            self._disk.sync_all(descriptor)
-        finally:
-            self._disk.close(descriptor)
-        self._disk.rename(self._path / _FRESH, file)
-        self._disk.sync_directory(self._path)
+        self._disk.replace(self._path / scan.name, scan.closed)
 
     def _drop(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -309,7 +293,7 @@ class Journal:
         first_lsn = self.durable_lsn + 1
         self._segment, self._spare = self._spare, None
         header = Header(self._run, first_lsn, self.durable_chain, self._limits.segment_bytes)
-        self._write(self._segment, encode_header(header), offset=0)
+        self._disk.write_whole(self._segment, encode_header(header), offset=0)
         self._disk.sync(self._segment)
         self._disk.rename(self._path / SPARE, self._path / segment_name(first_lsn))
         self._disk.sync_directory(self._path)
@@ -356,7 +340,7 @@ class Journal:
 
     def _write_mark(self, mark: Mark) -> None:
         frame = encode_mark(mark, self.durable_lsn, seed=self._seed)
-        self._write(self._current, frame, offset=self._offset)
+        self._disk.write_whole(self._current, frame, offset=self._offset)
         self._disk.sync(self._current)
         self._offset += len(frame)
         self.proved_lsn = self.durable_lsn
@@ -379,11 +363,3 @@ class Journal:
                 break
             parts.append(encode_frame(body, self.durable_lsn, seed=self._seed))
         return len(parts), b"".join(parts)
-
-    def _write(self, descriptor: int, content: bytes, *, offset: int) -> None:
-        rest = memoryview(content)
-        while rest:
-            taken = self._disk.write(descriptor, rest, offset=offset)
-            if taken <= 0:
-                raise OSError(EIO, "the disk takes no bytes")
-            rest, offset = rest[taken:], offset + taken

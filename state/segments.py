@@ -21,7 +21,7 @@ import msgspec
 
 from state.disk import Disk
 from state.errors import BadUsage, DiskFailed, JournalDamaged
-from state.frames import GENESIS, Body, Run, Scan, chained, damaged, decode_body, scan_segment
+from state.frames import GENESIS, REMEDY, Body, Run, Scan, chained, damaged, decode_body, scan_segment
 
 SPARE: Final = "spare"
 LOCK: Final = "lock"
@@ -72,16 +72,26 @@ def newest_of(disk: Disk, path: Path) -> int | None:
         return None
     except OSError as failure:
         raise _unreadable(path, failure) from failure
-    found = [int(match[1]) for name in names if (match := _IDENTITY.fullmatch(name))]
+    found = _numbers(_IDENTITY, names)
     if len(found) > 1 or (not found and any(_SEGMENT.fullmatch(name) for name in names)):
         message = f"{path} holds segments but {len(found)} identity files"
-        raise JournalDamaged(f"{message}; nothing was changed, restore the directory from a copy")
+        raise JournalDamaged(f"{message}; {REMEDY}")
     return found[0] if found else None
 
 
 def is_initialised(disk: Disk, path: Path) -> bool:
     """Whether the directory is a journal: False means that `Journal.create` may make it one."""
     return bool(newest_of(disk, path))
+
+
+def present(disk: Disk, path: Path) -> list[int]:
+    """First LSNs, by name, of the segments that are there."""
+    return _numbers(_SEGMENT, disk.names(path))
+
+
+def identities(disk: Disk, path: Path) -> list[int]:
+    """The LSNs that the names of the identity files carry: of a journal that is whole, one."""
+    return _numbers(_IDENTITY, disk.names(path))
 
 
 def scans(disk: Disk, path: Path, *, from_lsn: int = 1) -> Iterator[Scan]:
@@ -156,6 +166,16 @@ def bodies_of(scan: Scan) -> Iterator[Body]:
             raise damaged(scan.name, scan.raw.find(body), why=str(refusal)) from refusal
 
 
+def is_identity(content: bytes) -> bool:
+    """Whether bytes are those of an identity file."""
+    text, _, check = content.rpartition(b" check ")
+    return check == b"%08x\n" % crc32(text) and text.startswith(b"oracle journal format 1 ")
+
+
+def _numbers(pattern: re.Pattern[str], names: list[str]) -> list[int]:
+    return [int(match[1]) for name in names if (match := pattern.fullmatch(name))]
+
+
 def _unreadable(path: Path, failure: OSError) -> DiskFailed:
     return DiskFailed(f"{path} cannot be read: {failure}; check the disk and the permissions")
 
@@ -192,15 +212,14 @@ def _first_lsns(disk: Disk, path: Path) -> list[int]:
     if not newest:
         raise BadUsage(f"{path} is not a journal; initialise the data directory first")
     _check_identity(disk.read(path / identity_name(newest)), path / identity_name(newest))
-    firsts = [int(match[1]) for name in disk.names(path) if (match := _SEGMENT.fullmatch(name))]
+    firsts = present(disk, path)
     for expected in (1, newest):
         if expected not in firsts:
             message = f"{path / segment_name(expected)} is missing from an initialised journal"
-            raise JournalDamaged(f"{message}; nothing was changed, restore the file from a copy")
+            raise JournalDamaged(f"{message}; {REMEDY}")
     return firsts
 
 
 def _check_identity(content: bytes, file: Path) -> None:
-    text, _, check = content.rpartition(b" check ")
-    if check != b"%08x\n" % crc32(text) or not text.startswith(b"oracle journal format 1 "):
+    if not is_identity(content):
         raise damaged(file.name, 0, why="the identity of the journal is damaged or of another format")

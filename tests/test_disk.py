@@ -1,12 +1,13 @@
 """Any disk: the real and the simulated one keep the same promises; and what a simulated crash may do."""
 
+import contextlib
 import random
 import stat
 from pathlib import Path
 
 import pytest
 
-from state.disk import Disk
+from state.disk import FRESH, Disk
 from state.errors import DirectoryInUse
 from tests.simdisk import PowerLost, SimDisk
 
@@ -35,6 +36,31 @@ def test_a_written_file_reads_back_under_its_new_name(place: tuple[Disk, Path]) 
     assert disk.read(path / "b") == b"\0\0abc"
     disk.remove(path / "b")
     assert disk.names(path) == []
+
+
+def test_a_file_is_replaced_whole(place: tuple[Disk, Path]) -> None:
+    """New or old, and over what an interrupted replacement left: no other name stays behind."""
+    disk, path = place
+    disk.close(disk.create(path / FRESH))
+    for content in (b"first", b"", b"second"):
+        disk.replace(path / "a", content)
+        assert (disk.names(path), disk.read(path / "a")) == (["a"], content)
+
+
+def test_a_replacement_survives_a_crash_or_leaves_the_old_file() -> None:
+    """At every call, in however few bytes a write is taken."""
+    for at in range(1, 40):
+        disk, path = SimDisk(random.Random(at)), Path("/journal")
+        disk.make_directory(path)
+        disk.replace(path / "a", b"old")
+        disk.short_writes, disk.dark_at = True, disk.calls + at
+        done = False
+        with contextlib.suppress(PowerLost):
+            disk.replace(path / "a", b"new content")
+            done = True
+        disk.crash()
+        assert disk.read(path / "a") in ((b"new content",) if done else (b"old", b"new content"))
+    assert done
 
 
 def test_an_allocated_file_reads_as_zeros(place: tuple[Disk, Path]) -> None:

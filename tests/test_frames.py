@@ -187,3 +187,25 @@ def test_any_changed_byte_gives_a_prefix_or_damage(payloads: list[bytes], draw: 
     except JournalDamaged:
         return
     assert found == bodies[: len(found)]
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.booleans(), st.data())
+def test_any_frame_lost_doubled_or_moved_gives_a_prefix_or_damage(
+    batches: list[int], marked: bool, draw: st.DataObject
+) -> None:
+    """Records written in batches know of each other only their numbers: no gap and no repeat is ever read over."""
+    bodies, frames = [body_of(lsn) for lsn in range(1, sum(batches) + 1)], []
+    for size in batches:
+        synced = len(frames)
+        frames += [encode_frame(body, synced, seed=SEED) for body in bodies[synced : synced + size]]
+    frames += [encode_mark(Mark.IDLE, len(bodies), seed=SEED)] * marked
+    frame = frames.pop(draw.draw(st.integers(0, len(frames) - 1), "taken"))
+    for place in sorted(draw.draw(st.lists(st.integers(0, len(frames)), max_size=2), "put back"), reverse=True):
+        frames.insert(place, frame)
+    try:
+        found = list(scan_segment("1.seg", segment_of(*frames), last=True).bodies())
+    except JournalDamaged:
+        return
+    numbers = [decode_body(body, code_version="v1").lsn for body in found]
+    assert numbers == list(range(1, len(found) + 1)), f"records {numbers} were read as if none were missing"
+    assert found == bodies[: len(found)]
