@@ -4,11 +4,12 @@ STORM_POINTS ?= 100000
 KILL_ROUNDS ?= 300
 STEP_SEEDS ?= 20
 OTHER_PYTHONS ?=
+FUZZ_SECONDS ?= 1440
 
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check style types contracts layers docs bench storm matrix
+.PHONY: demo test check style types contracts layers docs bench storm matrix fuzz flood real-days
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## a first look: a session of the real process in the terminal, without keys or network
@@ -44,6 +45,16 @@ storm: $(READY)  ## STORM_POINTS crash points, KILL_ROUNDS killed daemons, STEP_
 
 matrix: $(READY)  ## the same journal in other versions of Python, and from recorded days in every environment
 	@ORACLE_OTHER_PYTHONS="$(OTHER_PYTHONS)" $(BIN)/pytest tests/laws/matrix_long.py
+
+fuzz: $(READY)  ## FUZZ_SECONDS of coverage-guided fuzzing of everything strangers and files can say
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
+
+flood: $(READY)  ## 50,000 calls of strangers while 1,000 alerts pass
+	@$(BIN)/python -m tests.floods
+
+real-days: $(READY)  ## docs/real-days.md, from the recorded days in DATA
+	@$(BIN)/python benchmarks/real_days.py $(DATA) > docs/real-days.md
 
 $(READY): pyproject.toml
 	@echo "making .venv, once: a minute or two" >&2

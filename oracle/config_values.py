@@ -101,6 +101,9 @@ def found(given: object) -> str:
             return "a list" if not given else f"a list that begins with {found(given[0])}"
         case dict():
             return "a table"
+        case int() if abs(given) >= 10**_SHOWN_MAX:
+            # Python writes no number of many thousand digits, which one in hexadecimal may have.
+            return f"a number of {given.bit_length():_} bits"
         case _:
             return str(given)[:_SHOWN_MAX]
 

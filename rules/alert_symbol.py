@@ -31,7 +31,8 @@ _OPTION_SHAPE = re.compile(r"[A-Z0-9]{1,7}\s*\d{6}[CP]\d[\d.]*|[A-Z0-9]{1,7}-\d{
 _CHART_OPTION = re.compile(r"([A-Z]{1,6})(\d{6})([CP])(\d{1,5}(?:\.\d{1,3})?)", re.ASCII)
 """An option as TradingView spells it: `SPY251219C600.0`."""
 
-_DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:T00:00:00(?:\.0+)?Z?)?", re.ASCII)
+_DATE = re.compile(r"(20\d\d)-?(\d\d)-?(\d\d)(?:T00:00:00(?:\.0+)?Z?)?", re.ASCII)
+"""A date of this century, the only one that an OCC symbol can say."""
 
 
 class Symbol(NamedTuple):

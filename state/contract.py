@@ -12,9 +12,12 @@ EUROPEAN_ROOTS = ("MRUT", "NDX", "NDXP", "RUT", "RUTW", "SPX", "SPXW", "VIX", "V
 AM_SETTLED_ROOTS = ("NDX", "RUT", "SPX", "VIX", "VIXW")
 ROOTS_OF_INDEX = {"SPX": ("SPX", "SPXW"), "NDX": ("NDX", "NDXP"), "RUT": ("RUT", "RUTW"), "VIX": ("VIX", "VIXW")}
 
-_OCC = re.compile(r"(?P<root>[A-Z]{1,6})\s*(?P<ymd>\d{6})(?P<right>[CP])(?P<strike>\d{8})")
-_DASHED = re.compile(r"(?P<root>[A-Z]{1,6})-(?P<ymd>\d{8})-(?P<right>CALL|PUT|C|P)-(?P<strike>\d{1,6}(?:\.\d{1,3})?)")
-_ADJUSTED = re.compile(r"[A-Z]{1,5}\d\s*\d{6}[CP]\d{8}")
+_OCC = re.compile(r"(?P<root>[A-Z]{1,6})\s*(?P<ymd>\d{6})(?P<right>[CP])(?P<strike>\d{8})", re.ASCII)
+# A century and a strike that an OCC symbol cannot say would come back as another contract.
+_DASHED = re.compile(
+    r"(?P<root>[A-Z]{1,6})-(?P<ymd>20\d{6})-(?P<right>CALL|PUT|C|P)-(?P<strike>\d{1,5}(?:\.\d{1,3})?)", re.ASCII
+)
+_ADJUSTED = re.compile(r"[A-Z]{1,5}\d\s*\d{6}[CP]\d{8}", re.ASCII)
 _STRIKE_UNIT = 1_000  # micro-dollars in one unit of the OCC strike field
 
 

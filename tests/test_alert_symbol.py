@@ -95,6 +95,7 @@ def test_unusable_symbols_are_refused(tree: Tree, code: str) -> None:
         ({"strike": "-5", "expiration": "2026-02-20"}, None, "invalid_strike"),
         ({"strike": "596", "expiration": "Jul-18-2025"}, None, "invalid_expiration"),
         ({"strike": "596", "expiration": "2026-02-30"}, None, "invalid_expiration"),
+        ({"strike": "596", "expiration": "1926-02-20"}, None, "invalid_expiration"),
         ({}, None, None),
     ],
 )

@@ -157,6 +157,7 @@ def test_a_fault_shows_what_was_found(value: object, text: str) -> None:
     """A value is shown so that its author recognises it, and no longer than needed."""
     assert found(value) == text
     assert len(found("x" * 10_000)) < 60
+    assert found(-(16**5_000)) == "a number of 20_001 bits"
 
 
 def test_a_kind_that_no_reading_knows_breaks_a_law() -> None:

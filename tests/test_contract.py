@@ -52,6 +52,10 @@ BAD = [
     ("SPY260220C0059600", "is not an option symbol"),
     ("TOOLONGS260220C00596000", "is not an option symbol"),
     ("SPY-20260220-CALL-596.1234", "is not an option symbol"),
+    ("SPY-19990220-C-596", "is not an option symbol"),
+    ("SPY-00260220-C-596", "is not an option symbol"),
+    ("SPY-20260220-C-100000", "is not an option symbol"),
+    ("SPY26022\u0660C00596000", "is not an option symbol"),
     ("", "is not an option symbol"),
 ]
 

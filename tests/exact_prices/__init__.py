@@ -1,0 +1,1 @@
+"""Reference values of options, and how they were made."""
