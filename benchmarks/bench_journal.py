@@ -25,7 +25,7 @@ from state.disk import Disk
 from state.frames import FRAME_HEAD_BYTES, encode_body, encode_content
 from state.inputs import CalendarAdopted, ConfigAdopted, TickReached
 from state.journal import Journal, Limits, Run
-from state.market import ASK_PRESENT, COLUMNS, MarketColumns
+from state.market import ASK_PRESENT, FED, QUOTE, MarketColumns
 from state.portfolio import Portfolio
 from state.recovery import History
 from state.writer import Bounds, Writer
@@ -135,13 +135,11 @@ class Sink:
 def tick(at: int, number: int) -> TickReached:
     """One cycle that saw ten quotes move; the first one lists their contracts."""
     listed = tuple(f"SPY260220C{590 + row:05d}000" for row in range(QUOTES)) if number == 0 else ()
-    values = {name: np.zeros(QUOTES, kind) for name, kind in COLUMNS}
-    values["at"] += at
-    values["bid"] += 3_000_000 + 10_000 * (number % 7)
-    values["ask"] += 3_040_000 + 10_000 * (number % 7)
-    values["flags"] += ASK_PRESENT
-    columns = {name: column.tobytes() for name, column in values.items()}
-    return TickReached(MarketColumns("bench", listed=listed, rows=np.arange(QUOTES, dtype="<i4").tobytes(), **columns))
+    mid = 3_020_000 + 10_000 * (number % 7)
+    quotes = np.zeros((QUOTES, len(QUOTE)), "<i8")
+    quotes[:, :FED] = at, mid - 20_000, mid + 20_000, 0, 0, ASK_PRESENT
+    rows = np.arange(QUOTES, dtype="<i4").tobytes()
+    return TickReached(MarketColumns("bench", listed=listed, rows=rows, quotes=quotes.tobytes()))
 
 
 def ticked(path: Path, count: int) -> None:

@@ -51,7 +51,7 @@ def measured(name: str, plan: Plan, calendar: Calendar) -> None:
     market = SimulatedMarket(7, FIRST)
     known = market.observe(plan, NOW, calendar=calendar)
     took = milliseconds(lambda turn: market.observe(plan, NOW + turn * STEP, calendar=calendar))
-    print(f"{name:<34} {len(known.contracts):>6} contracts {took:>8.2f} ms")
+    print(f"{name:<34} {len(known.codes):>6} contracts {took:>8.2f} ms")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from state.contract import Contract, Right
 from state.facts import NounsRetired, PositionOpened
 from state.frames import encode_content
 from state.inputs import CalendarAdopted, ConfigAdopted, TickReached
-from state.market import ASK_PRESENT, COLUMNS, MarketColumns
+from state.market import ASK_PRESENT, FED, QUOTE, MarketColumns
 from state.portfolio import Portfolio
 from state.position import ExitTerms, Position
 
@@ -60,13 +60,9 @@ def contract(number: int) -> Contract:
 
 def observed(at: int, rows: np.ndarray, listed: tuple[str, ...] = ()) -> MarketColumns:
     """Quotes of these rows, all of them one cent around one price."""
-    values = {name: np.zeros(len(rows), kind) for name, kind in COLUMNS}
-    values["at"] += at
-    values["bid"] += PRICE - 10_000
-    values["ask"] += PRICE + 10_000
-    values["flags"] += ASK_PRESENT
-    columns = {name: column.tobytes() for name, column in values.items()}
-    return MarketColumns("bench", listed=listed, rows=rows.astype("<i4").tobytes(), **columns)
+    quotes = np.zeros((len(rows), len(QUOTE)), "<i8")
+    quotes[:, :FED] = at, PRICE - 10_000, PRICE + 10_000, 0, 0, ASK_PRESENT
+    return MarketColumns("bench", listed=listed, rows=rows.astype("<i4").tobytes(), quotes=quotes.tobytes())
 
 
 def position(number: int) -> Position:
@@ -122,8 +118,9 @@ class Desk:
     def _next(self, seen: MarketColumns) -> TickReached:
         """The same quotes a second later; only their instants are written anew."""
         self.at += SECOND
-        instants = np.full(len(seen.rows) // 4, self.at, "<i8").tobytes()
-        return TickReached(replace(seen, at=instants))
+        quotes = seen.table().copy()
+        quotes[:, 0] = self.at
+        return TickReached(replace(seen, quotes=quotes.tobytes()))
 
     def screened(self, seen: MarketColumns) -> None:
         """Take in what a tick saw, mark, and ask which positions are due to leave."""

@@ -1,6 +1,5 @@
 """A composition root: a recorded market, a file of alerts and the paper broker, run through the loop and the journal."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
@@ -27,7 +26,6 @@ from state.projecting import Projector
 from state.record import Record
 from state.snapshots import Store
 from state.tables import Projected
-from state.writer import Bounds, Writer
 
 HOUR = 3_600 * SECOND
 _RECORDS_PER_BATCH = 1_000
@@ -63,23 +61,22 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
     run_of = Run(run_id(), code_version(), "backtest")
     journal = Journal.create(Disk(), directory.journal, run=run_of, limits=adopted.journal.limits)
     async with AsyncExitStack() as held:
-        writer = held.enter_context(closing(Writer(journal, bounds=Bounds(idle_s=None))))
-        loop = Loop(Portfolio(), writer, settings_of=config.decode)
-        books = _Books(loop, writer, heard)
+        held.enter_context(closing(journal))
+        loop = Loop(Portfolio(), _Sink(journal), settings_of=config.decode)
+        books = _Books(loop, journal, heard)
         walk = Walk(loop, tape, books.hear)
         store = await Store.open(directory.database)
         held.push_async_callback(store.close)
         for at in _steps(
             walk, arrivals, (config.adopted(adopted), calendar, MarketChosen(MarketKind.TAPE)), span=(start, end)
         ):
-            books.tell()
             if books.waiting >= _RECORDS_PER_BATCH:
                 await books.flush(store)
             if progress is not None:
                 progress(at - start, end - start)
         await books.flush(store)
-        await store.save_snapshot(loop.portfolio, writer.durable[1])
-    return books.summary.figures(loop.portfolio, chain=writer.durable[1].hex())
+        await store.save_snapshot(loop.portfolio, journal.durable_chain)
+    return books.summary.figures(loop.portfolio, chain=journal.durable_chain.hex())
 
 
 def _steps(
@@ -103,16 +100,27 @@ def _span(tape: Tape, arrivals: list[tuple[int, tuple[AnyInput, ...]]]) -> tuple
     return min(instants) - 1, max(instants)
 
 
+class _Sink:
+    """Numbers records for the next commit. Nobody waits for a single record of a backtest, so that no thread does."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def submit(self, seen_at: int, kind: str, *, schema: int, payload: bytes) -> int:
+        """Append a record."""
+        return self._journal.append(seen_at, kind, schema=schema, payload=payload)
+
+
 class _Books:
     """Keeps the query tables and the summary in step with what the journal holds."""
 
-    def __init__(self, loop: Loop, writer: Writer, heard: Heard | None) -> None:
+    def __init__(self, loop: Loop, journal: Journal, heard: Heard | None) -> None:
         self._loop = loop
-        self._writer = writer
-        self._heard = heard
+        self._journal = journal
+        self._heard: Heard = heard or (lambda record, seen_at: None)  # noqa: ARG005  Nobody listens.
         self._projector = Projector()
         self._rows: list[Projected] = []
-        self._untold: deque[tuple[int, Record, int]] = deque()
+        self._untold: list[tuple[Record, int]] = []
         self.summary = Summary()
 
     @property
@@ -124,21 +132,15 @@ class _Books:
         """Note one record. It is told to nobody yet: it may not be durable."""
         self.summary.hear(record)
         self._rows.append(self._projector.project(self._loop.portfolio, record, seen_at))
-        if self._heard is not None:
-            self._untold.append((self._loop.portfolio.lsn, record, seen_at))
-
-    def tell(self) -> None:
-        """Tell what has become durable since the last time, in order."""
-        durable = self._writer.durable_lsn
-        while self._heard is not None and self._untold and self._untold[0][0] <= durable:
-            _, record, seen_at = self._untold.popleft()
-            self._heard(record, seen_at)
+        self._untold.append((record, seen_at))
 
     async def flush(self, store: Store) -> None:
-        """Write what is waiting to the query tables, once the journal has it durably."""
+        """Make what is waiting durable, tell it, and write it to the query tables."""
         if not self._rows:
             return
-        self._writer.wait_durable(self._loop.portfolio.lsn)
-        self.tell()
-        await store.write(self._rows, chain=self._writer.durable[1])
+        self._journal.commit()
+        untold, self._untold = self._untold, []
+        for record, seen_at in untold:
+            self._heard(record, seen_at)
+        await store.write(self._rows, chain=self._journal.durable_chain)
         self._rows = []

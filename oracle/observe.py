@@ -3,41 +3,31 @@
 What was observed before is read from the portfolio alone, so that a restarted process observes the same.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
-from oracle import pricing
-from oracle.implied import implied_vol
-from oracle.market.port import Carry, Feed, Ints, RawQuotes
-from oracle.pricing import Terms
+from oracle.market.port import Feed, Ints, RawQuotes
+from oracle.market.valuing import Catalogue
 from rules.wants import Plan
-from state import contract as contracts
-from state.calendar import Calendar
-from state.contract import Right
 from state.inputs import TickReached
-from state.market import ASK_PRESENT, COLUMNS, GREEKS_KNOWN, SIZES_KNOWN, MarketColumns, MarketView, Mask
-from state.money import MICROS_PER_USD
+from state.market import ASK_PRESENT, FED, QUOTE, SIZES_KNOWN, MarketColumns, MarketView, Mask, Table
 from state.portfolio import Portfolio
 
-IV_STEPS = 1_000_000
-"""IV counts in millionths, below what a quote can mean, and greeks follow from the rounded IV.
+_TOLD = np.full(FED, -1, np.int64)
+_TOLD[QUOTE.index("flags")] = ASK_PRESENT | SIZES_KNOWN
+"""The bits of a kept quote that a feed tells."""
 
-Processors differ in the last bit of exponentials and logarithms. Such bits, thrown in by chance, changed greeks of 16
-among 39,000 American quotes of a recorded chain, those priced within a bit of intrinsic; with rounded IV, of none.
-"""
-
-_QUOTED = ("at", "bid", "ask", "bid_size", "ask_size", "flags")
-_FED = ASK_PRESENT | SIZES_KNOWN
-_GREEKS = ("iv", "delta", "gamma", "theta", "vega", "rho")
+_AT, _FLAGS = QUOTE.index("at"), QUOTE.index("flags")
 
 
 class Observer:
-    """Turns plans into ticks. What it keeps of contracts only saves time: it follows from symbol and calendar."""
+    """Turns plans into ticks. What it keeps only saves time: it follows from the feed's symbols, calendar and view."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._catalogue: _Catalogue | None = None
+        self._catalogue: Catalogue | None = None
+        self._rows = _Rows()
 
     def observe(self, portfolio: Portfolio, plan: Plan, now: int) -> TickReached:
         """The tick at `now` (ns UTC): what the feed knows of the plan and the portfolio does not; None if nothing.
@@ -47,112 +37,80 @@ class Observer:
         """
         calendar, view = portfolio.sessions, portfolio.market
         if self._catalogue is None or self._catalogue.calendar is not calendar:
-            self._catalogue = _Catalogue(calendar)
+            self._catalogue = Catalogue(calendar, self._feed.carry)
         raw = self._feed.observe(plan, now, calendar=calendar)
         spots = tuple(one for one in raw.spots if view.spots.get(one.symbol) != one)
         prints = tuple(
             one for one in raw.settlements if view.settlements.get((one.symbol, one.day, one.opening)) != one
         )
-        rows, listed = _placed(view, raw.contracts)
-        changed = np.flatnonzero(_changed(view, raw, rows))
+        rows = self._rows.of(view, raw.codes, self._feed.symbols)
+        changed = np.flatnonzero(_changed(view, raw.quotes, rows))
         if not (len(changed) or spots or prints or raw.source != view.source):
             return TickReached(None, raw.missed)
-
-        columns = {name: getattr(raw, name)[changed] for name in _QUOTED}
-        known = [self._catalogue[raw.contracts[row]] for row in changed.tolist()]
-        spot_of = {one.symbol: one.price for one in (*view.spots.values(), *raw.spots)}
-        terms, usable = _terms(known, spot_of, now, carry=self._feed.carry)
-        _price(columns, terms, usable)
+        new = np.flatnonzero(rows < 0)
+        rows[new] = len(view.contracts) + np.arange(len(new))
         seen = MarketColumns(
             source=raw.source,
             spots=spots,
             settlements=prints,
-            listed=listed,
+            listed=tuple(self._feed.symbols[code] for code in raw.codes[new].tolist()),
             rows=rows[changed].astype("<i4").tobytes(),
-            **{name: columns[name].astype(kind).tobytes() for name, kind in COLUMNS},
+            quotes=self._priced(raw, changed, view, now).astype("<i8", copy=False).tobytes(),
         )
         return TickReached(seen, raw.missed)
 
+    def _priced(self, raw: RawQuotes, changed: Ints, view: MarketView, now: int) -> Table:
+        """Whole rows of the quotes that changed; what the feed has valued at this spot and instant is taken from it."""
+        quotes = np.zeros((len(changed), len(QUOTE)), np.int64)
+        if not len(changed) or self._catalogue is None:
+            return quotes
+        codes, fed = raw.codes[changed], raw.quotes[changed]
+        catalogue = self._catalogue
+        catalogue.read(self._feed.symbols)
+        spot_of = {one.symbol: one.price for one in (*view.spots.values(), *raw.spots)}
+        prices = np.array([spot_of.get(symbol, 0) for symbol in catalogue.underlyings], np.int64)
+        spot = prices[catalogue.underlying[codes]]
+        if raw.valued is None:
+            values = catalogue.value(codes, fed, spot, now)
+        else:
+            values = raw.valued[changed, 1:]
+            left = np.flatnonzero((fed[:, _AT] != now) | (raw.valued[changed, 0] != spot))
+            if len(left):
+                values[left] = catalogue.value(codes[left], fed[left], spot[left], now)
+        quotes[:, :FED] = fed
+        quotes[:, _FLAGS] |= values[:, 0]
+        quotes[:, FED:] = values[:, 1:]
+        return quotes
 
-# -- what changed ---------------------------------------------------------------------------------------------------
+
+class _Rows:
+    """Where the contracts of a feed stand in the contract table, by their codes; -1 where that is not known."""
+
+    def __init__(self) -> None:
+        self._view: MarketView | None = None
+        self._renumbered = 0
+        self._row: Ints = np.zeros(0, np.int64)
+
+    def of(self, view: MarketView, codes: Ints, symbols: Sequence[str]) -> Ints:
+        """The row of each contract, -1 for those that are not listed yet."""
+        if self._view is not view or self._renumbered != view.renumbered:
+            self._view, self._renumbered, self._row = view, view.renumbered, self._row[:0]
+        if len(self._row) < len(symbols):
+            missing = len(symbols) - len(self._row)
+            self._row = np.concatenate([self._row, np.full(missing, -1, np.int64)])
+        rows: Ints = self._row[codes]
+        for place in np.flatnonzero(rows < 0).tolist():
+            code = int(codes[place])
+            rows[place] = self._row[code] = view.rows.get(symbols[code], -1)
+        return rows
 
 
-def _placed(view: MarketView, symbols: tuple[str, ...]) -> tuple[Ints, tuple[str, ...]]:
-    """(the row of each contract in the contract table, the contracts to be appended to it)."""
-    rows = np.fromiter((view.rows.get(occ, -1) for occ in symbols), np.int64, len(symbols))
-    new = np.flatnonzero(rows < 0)
-    rows[new] = len(view.contracts) + np.arange(len(new))
-    return rows, tuple(symbols[place] for place in new.tolist())
-
-
-def _changed(view: MarketView, raw: RawQuotes, rows: Ints) -> Mask:
-    """Which quotes are not what the view holds, in any column."""
+def _changed(view: MarketView, quotes: Table, rows: Ints) -> Mask:
+    """Which quotes are not what the view holds, in any value."""
+    held = rows >= 0
+    if held.all():
+        differs: Mask = ((view.table[rows, :FED] & _TOLD) != quotes).any(axis=1)
+        return differs
     changed = np.ones(len(rows), np.bool_)
-    held = rows < len(view.contracts)
-    differs = np.zeros(int(held.sum()), np.bool_)
-    for name in _QUOTED:
-        column = view.column(name)[rows[held]]
-        differs |= (column & _FED if name == "flags" else column) != getattr(raw, name)[held]
-    changed[held] = differs
+    changed[held] = ((view.table[rows[held], :FED] & _TOLD) != quotes[held]).any(axis=1)
     return changed
-
-
-# -- pricing --------------------------------------------------------------------------------------------------------
-
-
-class _Known(NamedTuple):
-    """What pricing needs of a contract and no quote changes. `expiry` is its instant, 0 outside the calendar."""
-
-    underlying: str
-    strike: float
-    sign: float
-    american: bool
-    expiry: int
-
-
-class _Catalogue(dict[str, _Known]):
-    """Contracts read from their symbols, each once."""
-
-    def __init__(self, calendar: Calendar) -> None:
-        self.calendar = calendar
-
-    def __missing__(self, occ: str) -> _Known:
-        one = contracts.parse(occ)
-        known = self[occ] = _Known(
-            underlying=one.underlying,
-            strike=one.strike / MICROS_PER_USD,
-            sign=1.0 if one.right is Right.CALL else -1.0,
-            american=not one.european,
-            expiry=self.calendar.expiry_instant(one) or 0,
-        )
-        return known
-
-
-def _terms(known: list[_Known], spot_of: dict[str, int], now: int, *, carry: Carry) -> tuple[Terms, Mask]:
-    """(terms, which are usable). Rows without a spot or an expiry instant hold 1.0 instead, and are not usable."""
-    spot = np.array([spot_of.get(one.underlying, 0) for one in known], np.float64) / MICROS_PER_USD
-    expiry = np.array([one.expiry for one in known], np.int64)
-    usable = (spot > 0.0) & (expiry > 0)
-    terms = Terms(
-        spot=np.where(usable, spot, 1.0),
-        strike=np.array([one.strike for one in known], np.float64),
-        years=np.where(usable, pricing.time_to_expiry(expiry, now), 1.0),
-        rate=np.full(len(known), carry.rate),
-        dividend=np.array([carry.dividend(one.underlying) for one in known], np.float64),
-        sign=np.array([one.sign for one in known], np.float64),
-        american=np.array([one.american for one in known], np.bool_),
-    )
-    return terms, usable
-
-
-def _price(columns: dict[str, Ints], terms: Terms, usable: Mask) -> None:
-    """Add IV and greeks to quote columns, from the mid; where there is none or it says nothing, zeros and no flag."""
-    bid, ask, flags = columns["bid"], columns["ask"], columns["flags"]
-    marked = ((flags & ASK_PRESENT) != 0) & (ask > 0) & (bid <= ask)
-    vol, informed = implied_vol(terms, (bid + ask) / (2.0 * MICROS_PER_USD))
-    vol = np.rint(vol * IV_STEPS) / IV_STEPS
-    known = usable & marked & informed & (vol > 0.0)
-    greeks = pricing.quantise_values(pricing.price_and_greeks(terms, vol), vol)
-    for name in _GREEKS:
-        columns[name] = np.where(known, getattr(greeks, name), 0)
-    columns["flags"] = flags | np.where(known, GREEKS_KNOWN, 0)

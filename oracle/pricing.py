@@ -148,8 +148,8 @@ class _Scratch(NamedTuple):
 # -- time -----------------------------------------------------------------------------------------------------------
 
 
-def time_to_expiry(expiry_ns: Ints, now_ns: int) -> Floats:
-    """Years of 365 days from now to each expiry instant (ns UTC), never less than 60 seconds."""
+def time_to_expiry(expiry_ns: Ints, now_ns: Ints | int) -> Floats:
+    """Years of 365 days from one or each now to each expiry instant (ns UTC), never less than 60 seconds."""
     years: Floats = np.maximum(expiry_ns - now_ns, EXPIRY_FLOOR_NS) / YEAR_NS
     return years
 

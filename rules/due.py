@@ -1,5 +1,7 @@
 """When something is due next without anybody sending anything: the next instant a cycle is owed."""
 
+from bisect import bisect_right
+
 from rules import halts
 from rules.settings import Settings
 from state.calendar import SECOND
@@ -47,19 +49,17 @@ def _position_instants(portfolio: Portfolio) -> list[int]:
     book, now = portfolio.book, portfolio.now
     if not len(book):
         return []
-    alive = book.alive
-    instants = []
-    for name in ("dte_exit_at", "hold_until", "expires_at", "last_trade_at"):
-        ahead = book.column(name)[alive & (book.column(name) > now)]
-        if ahead.size:
-            instants.append(int(ahead.min()))
+    instants: list[int] = []
+    dated = book.dated()
+    ahead = bisect_right(dated, now)
+    instants += dated[ahead : ahead + 1]
     instants += _freed(portfolio)
     # What waited for the open is judged there; what expired without being settled is tried again in a second,
     # until it has alerted.
     instants.append(portfolio.sessions.next_open(now))
-    if not halts.settling(portfolio):
+    if not (ahead and halts.settling(portfolio)):
         return instants
-    over = alive & (book.column("expires_at") <= now) & (book.column("last_trade_at") <= now)
+    over = book.alive & (book.column("expires_at") <= now) & (book.column("last_trade_at") <= now)
     for row in over.nonzero()[0]:
         if ("settlement_print_missing", book.ids[row]) not in portfolio.alerts:
             instants.append(now + SECOND)

@@ -30,11 +30,21 @@ def due(portfolio: Portfolio, settings: Settings) -> tuple[str, ...]:
     if trading is None:
         return ()
     mark, fresh = book.column("mark"), book.column("mark_at") >= now - settings.gates.quote_age_s_max * SECOND
-    priced = fresh & ((mark <= book.column("stop")) | (mark >= book.column("target")))
-    timed = (book.column("dte_exit_at") <= now) | (book.column("hold_until") <= now)
-    wanted = priced | timed | (book.column("asked") != 0)
+    wanted = fresh & ((mark <= book.column("stop")) | (mark >= book.column("target")))
+    if _passed(portfolio):
+        wanted |= (book.column("dte_exit_at") <= now) | (book.column("hold_until") <= now)
+    if portfolio.asked:
+        wanted |= book.column("asked") != 0
+    if not wanted.any():
+        return ()
     rows = (wanted & trading & book.alive & (book.column("closing") == 0)).nonzero()[0]
     return tuple(one for row in rows if (one := book.ids[row]) is not None)
+
+
+def _passed(portfolio: Portfolio) -> bool:
+    """Whether any instant named for a live position has come: a time exit, the end of its trading, its expiry."""
+    dated = portfolio.book.dated()
+    return bool(dated) and dated[0] <= portfolio.now
 
 
 def _trading(portfolio: Portfolio) -> Mask | None:
@@ -94,7 +104,7 @@ def _working(portfolio: Portfolio, position: Position) -> tuple[Order, ...]:
 def expired(portfolio: Portfolio) -> tuple[str, ...]:
     """Positions whose contract has expired and stopped trading, oldest first; none while the clocks are apart."""
     book, now = portfolio.book, portfolio.now
-    if not len(book) or not halts.settling(portfolio):
+    if not _passed(portfolio) or not halts.settling(portfolio):
         return ()
     over = (book.column("expires_at") <= now) & (book.column("last_trade_at") <= now)
     rows = (over & book.alive).nonzero()[0]

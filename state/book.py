@@ -29,6 +29,8 @@ _COLUMNS = (
     "mark_at",
 )
 
+_DATED = ("dte_exit_at", "hold_until", "expires_at", "last_trade_at")
+
 
 class Book:
     """One row per live position, in the order they were opened. Rows of closed positions are dropped lazily."""
@@ -40,6 +42,7 @@ class Book:
         self._columns: dict[str, Ints] = {name: np.zeros(64, np.int64) for name in _COLUMNS}
         self._dead = 0
         self._held: tuple[str, ...] | None = ()
+        self._dated: tuple[int, ...] | None = ()
 
     def __len__(self) -> int:
         return len(self.row_of)
@@ -75,6 +78,7 @@ class Book:
         """Write (expiry, last trade, trades late) of a position's contract, as the adopted calendar has them."""
         row, columns = self.row_of[position_id], self._columns
         columns["expires_at"][row], columns["last_trade_at"][row], columns["late"][row] = instants
+        self._dated = None
 
     def update(self, position: Position) -> None:
         """Bring a position's row in line with its record; a closed one loses its row."""
@@ -89,6 +93,7 @@ class Book:
         columns["hold_until"][row] = NEVER if position.hold_until is None else position.hold_until
         columns["closing"][row] = position.phase is PositionPhase.CLOSING
         columns["asked"][row] = position.close_asked is not None
+        self._dated = None
         if not position.live:
             self._drop(position.id)
 
@@ -124,6 +129,14 @@ class Book:
             self._held = tuple(dict.fromkeys(live))
         return self._held
 
+    def dated(self) -> tuple[int, ...]:
+        """Every instant at which time alone may end a live position or its trading, ascending; NEVER is none."""
+        if self._dated is None:
+            alive = self.alive
+            named = np.unique([self.column(name)[alive] for name in _DATED])
+            self._dated = tuple(named[named != NEVER].tolist())
+        return self._dated
+
     def remap(self, view: MarketView) -> None:
         """Find the rows of the contract table again after contracts were retired from it."""
         self._columns["market_row"][: len(self.occs)] = [view.rows.get(occ, -1) for occ in self.occs]
@@ -132,15 +145,16 @@ class Book:
         market_rows = self._columns["market_row"][rows]
         known = market_rows >= 0
         rows, market_rows = rows[known], market_rows[known]
-        mark, marked, at = view.marks(market_rows)
-        self._columns["mark"][rows[marked]] = mark[marked]
-        self._columns["mark_at"][rows[marked]] = at[marked]
+        sides, columns = view.sides(market_rows), self._columns
+        marked = sides.marked
+        columns["mark"][rows[marked]] = sides.mark[marked]
+        columns["mark_at"][rows[marked]] = sides.at[marked]
         # Whatever a position was worth, with no bid and an ask it is worth no more than that ask. This values it; a
         # price exit is judged on both sides only, so the mark counts as none.
-        ask, alone = view.asks_alone(market_rows)
-        capped = alone & (ask < self._columns["mark"][rows])
-        self._columns["mark"][rows[capped]] = ask[capped]
-        self._columns["mark_at"][rows[capped]] = 0
+        capped = sides.offered & (sides.ask < columns["mark"][rows])
+        if capped.any():
+            columns["mark"][rows[capped]] = sides.ask[capped]
+            columns["mark_at"][rows[capped]] = 0
 
     def _drop(self, position_id: str) -> None:
         row = self.row_of.pop(position_id)

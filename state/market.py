@@ -5,6 +5,7 @@ Marks are computed here and nowhere else. Nothing is fetched or priced in this f
 
 from collections.abc import Iterator
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,21 +23,17 @@ UNIT = 1_000_000_000
 
 Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Table = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
-COLUMNS: tuple[tuple[str, str], ...] = (
-    ("at", "<i8"),
-    ("bid", "<i8"),
-    ("ask", "<i8"),
-    ("bid_size", "<i4"),
-    ("ask_size", "<i4"),
-    ("flags", "<u1"),
-    ("iv", "<i8"),
-    ("delta", "<i8"),
-    ("gamma", "<i8"),
-    ("theta", "<i8"),
-    ("vega", "<i8"),
-    ("rho", "<i8"),
-)
+QUOTE = ("at", "bid", "ask", "bid_size", "ask_size", "flags", "iv", "delta", "gamma", "theta", "vega", "rho")
+"""The values of one quote in the order in which they travel and are kept: one row of little-endian int64."""
+
+FED = 6
+"""So many of them a feed tells; the others are priced."""
+
+_PLACE = {name: place for place, name in enumerate(QUOTE)}
+_ROW_BYTES, _QUOTE_BYTES = 4, 8 * len(QUOTE)
+_AT, _BID, _ASK, _FLAGS = _PLACE["at"], _PLACE["bid"], _PLACE["ask"], _PLACE["flags"]
 
 
 class Spot(msgspec.Struct, frozen=True, array_like=True):
@@ -58,10 +55,10 @@ class SettlementPrint(msgspec.Struct, frozen=True, array_like=True):
 
 
 class MarketColumns(msgspec.Struct, frozen=True, array_like=True):
-    """What one tick observed: only what changed, as little-endian columns over rows of the contract table.
+    """What one tick observed: only what changed, as little-endian integers over rows of the contract table.
 
-    `listed` are OCC symbols appended to the table, before `rows` (int32 indices into it) is read. The other
-    byte strings hold one value per row in the types of `COLUMNS`.
+    `listed` are OCC symbols appended to the table, before `rows` (int32 indices into it) is read. `quotes` holds one
+    row of `QUOTE` for each of them.
     """
 
     source: str
@@ -69,25 +66,19 @@ class MarketColumns(msgspec.Struct, frozen=True, array_like=True):
     settlements: tuple[SettlementPrint, ...] = ()
     listed: tuple[str, ...] = ()
     rows: bytes = b""
-    at: bytes = b""
-    bid: bytes = b""
-    ask: bytes = b""
-    bid_size: bytes = b""
-    ask_size: bytes = b""
-    flags: bytes = b""
-    iv: bytes = b""
-    delta: bytes = b""
-    gamma: bytes = b""
-    theta: bytes = b""
-    vega: bytes = b""
-    rho: bytes = b""
+    quotes: bytes = b""
+
+    def table(self) -> Table:
+        """The quotes as a table of shape (rows, values). Raises LawBroken when they are no whole rows."""
+        if len(self.quotes) * _ROW_BYTES != len(self.rows) * _QUOTE_BYTES:
+            raise LawBroken(f"a tick holds {len(self.quotes)} bytes of quotes for {len(self.rows)} bytes of rows")
+        return np.frombuffer(self.quotes, "<i8").reshape(-1, len(QUOTE))
 
     @property
     def newest_at(self) -> int:
         """The latest instant at which anything in it was true; 0 when it holds nothing."""
-        quoted = np.frombuffer(self.at, "<i8")
-        newest = int(quoted.max()) if quoted.size else 0
-        return max((newest, *(one.at for one in self.spots), *(one.at for one in self.settlements)))
+        quoted = int(self.table()[:, _AT].max()) if self.quotes else 0
+        return max((quoted, *(one.at for one in self.spots), *(one.at for one in self.settlements)))
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -108,6 +99,32 @@ class Quote(msgspec.Struct, frozen=True):
         return (self.bid + self.ask) // 2
 
 
+class Sides(NamedTuple):
+    """Both sides of some quotes as columns, by which they are marked."""
+
+    bid: Ints
+    ask: Ints
+    asked: Mask
+    at: Ints
+
+    @property
+    def marked(self) -> Mask:
+        """Which have a mark, by the rule of `Quote.mark`."""
+        marked: Mask = self.asked & (self.bid > 0) & (self.bid <= self.ask)
+        return marked
+
+    @property
+    def mark(self) -> Ints:
+        """The mid, for those that have a mark."""
+        return (self.bid + self.ask) // 2
+
+    @property
+    def offered(self) -> Mask:
+        """Which nobody bids for: a contract is worth no more than it is offered at."""
+        offered: Mask = self.asked & (self.bid == 0)
+        return offered
+
+
 class MarketState(msgspec.Struct, frozen=True, array_like=True):
     """A market view as it stands in a snapshot."""
 
@@ -115,7 +132,7 @@ class MarketState(msgspec.Struct, frozen=True, array_like=True):
     spots: tuple[Spot, ...]
     settlements: tuple[SettlementPrint, ...]
     listed: tuple[str, ...]
-    columns: dict[str, bytes]
+    quotes: bytes
 
 
 class MarketView:
@@ -128,11 +145,17 @@ class MarketView:
         self.contracts: list[Contract] = []
         self.rows: dict[str, int] = {}
         self.chains: dict[str, list[int]] = {}
-        self._columns = {name: np.zeros(64, kind) for name, kind in COLUMNS}
+        self.renumbered = 0
+        self._table: Table = np.zeros((64, len(QUOTE)), np.int64)
+
+    @property
+    def table(self) -> Table:
+        """The newest quote of every row of the contract table, zeros where there was none yet; not to be written to."""
+        return self._table[: len(self.contracts)]
 
     def column(self, name: str) -> Ints:
-        """One column over all rows of the contract table; not to be written to."""
-        return self._columns[name][: len(self.contracts)]
+        """One value of all quotes; not to be written to."""
+        return self.table[:, _PLACE[name]]
 
     def take_in(self, seen: MarketColumns) -> None:
         """Fold what a tick observed into the view. Raises LawBroken when its rows do not fit the contract table."""
@@ -148,11 +171,7 @@ class MarketView:
             return
         if int(rows.max()) >= len(self.contracts) or int(rows.min()) < 0:
             raise LawBroken("a tick quotes a contract that no tick has listed")
-        for name, kind in COLUMNS:
-            values = np.frombuffer(getattr(seen, name), kind)
-            if values.size != rows.size:
-                raise LawBroken(f"a tick's column {name} holds {values.size} values for {rows.size} rows")
-            self._columns[name][rows] = values
+        self._table[rows] = seen.table()
 
     def quote(self, occ: str) -> Quote | None:
         """The newest quote of a contract, or None when it was never observed."""
@@ -161,54 +180,46 @@ class MarketView:
 
     def quote_at_row(self, row: int) -> Quote | None:
         """The newest quote in a row of the contract table; None while a listed contract has no quote yet."""
-        columns = self._columns
-        at = int(columns["at"][row])
+        at, bid, ask, bid_size, ask_size, flags = self._table[row, :FED].tolist()
         if at == 0:
             return None
-        flags = int(columns["flags"][row])
         sized = bool(flags & SIZES_KNOWN)
         return Quote(
             contract=self.contracts[row],
             at=at,
-            bid=int(columns["bid"][row]),
-            ask=int(columns["ask"][row]) if flags & ASK_PRESENT else None,
-            bid_size=int(columns["bid_size"][row]) if sized else None,
-            ask_size=int(columns["ask_size"][row]) if sized else None,
+            bid=bid,
+            ask=ask if flags & ASK_PRESENT else None,
+            bid_size=bid_size if sized else None,
+            ask_size=ask_size if sized else None,
         )
 
     def chain(self, symbol: str) -> Iterator[Contract]:
         """The listed contracts of an underlying that were observed, in the order of their listing."""
         return (self.contracts[row] for row in self.chains.get(symbol, ()))
 
-    def marks(self, rows: Ints) -> tuple[Ints, Mask, Ints]:
-        """(mark, has a mark, quote instant) for rows of the table, by the rule of `Quote.mark`."""
-        bid, ask = self._columns["bid"][rows], self._columns["ask"][rows]
-        at = self._columns["at"][rows]
-        asked = (self._columns["flags"][rows] & ASK_PRESENT) != 0
-        return (bid + ask) // 2, asked & (bid > 0) & (bid <= ask), at
-
-    def asks_alone(self, rows: Ints) -> tuple[Ints, Mask]:
-        """(ask, nobody bids) for rows of the table: a contract is worth no more than it is offered at."""
-        asked = (self._columns["flags"][rows] & ASK_PRESENT) != 0
-        return self._columns["ask"][rows], asked & (self._columns["bid"][rows] == 0)
+    def sides(self, rows: Ints) -> Sides:
+        """Bid, ask, whether there is an ask, and the instant of the quote, for rows of the table."""
+        table = self._table
+        asked = (table[:, _FLAGS][rows] & ASK_PRESENT) != 0
+        return Sides(table[:, _BID][rows], table[:, _ASK][rows], asked, table[:, _AT][rows])
 
     def greeks(self, occ: str) -> dict[str, int] | None:
         """IV and greeks of a contract in the integer units of `UNIT`, or None when they are unknown."""
         row = self.rows.get(occ)
-        if row is None or not int(self._columns["flags"][row]) & GREEKS_KNOWN:
+        if row is None or not int(self._table[row, _FLAGS]) & GREEKS_KNOWN:
             return None
-        return {name: int(self._columns[name][row]) for name in ("iv", "delta", "gamma", "theta", "vega", "rho")}
+        return dict(zip(QUOTE[FED:], self._table[row, FED:].tolist(), strict=True))
 
     def retire(self, before: date, keep: tuple[str, ...]) -> None:
         """Drop contracts that expired before a date and nobody holds, and the prints nobody waits for any more."""
         kept = [row for row, one in enumerate(self.contracts) if one.expiry >= before or one.occ in keep]
-        columns = {name: column[kept] for name, column in self._columns.items()}
+        table = self._table[kept]
         survivors = [self.contracts[row] for row in kept]
         self.contracts, self.rows, self.chains = [], {}, {}
         for one in survivors:
             self._list(one)
-        for name, column in columns.items():
-            self._columns[name][: len(kept)] = column
+        self._table[: len(kept)] = table
+        self.renumbered += 1
         waiting = [one for one in self.contracts if one.expiry < before]
         self.settlements = {
             key: one
@@ -220,14 +231,12 @@ class MarketView:
         row = len(self.contracts)
         if contract.occ in self.rows:
             raise LawBroken(f"{contract.occ} is listed twice")
-        if row == len(self._columns["at"]):
-            for name, column in self._columns.items():
-                self._columns[name] = np.concatenate([column, np.zeros_like(column)])
+        if row == len(self._table):
+            self._table = np.concatenate([self._table, np.zeros_like(self._table)])
         self.contracts.append(contract)
         self.rows[contract.occ] = row
         self.chains.setdefault(contract.underlying, []).append(row)
-        for column in self._columns.values():
-            column[row] = 0
+        self._table[row] = 0
 
     def to_state(self) -> MarketState:
         """The view as plain data, for a snapshot."""
@@ -236,7 +245,7 @@ class MarketView:
             spots=tuple(self.spots.values()),
             settlements=tuple(self.settlements.values()),
             listed=tuple(one.occ for one in self.contracts),
-            columns={name: self.column(name).tobytes() for name, _ in COLUMNS},
+            quotes=self.table.astype("<i8").tobytes(),
         )
 
     @classmethod
@@ -248,6 +257,5 @@ class MarketView:
         view.settlements = {(one.symbol, one.day, one.opening): one for one in state.settlements}
         for occ in state.listed:
             view._list(contracts.parse(occ))
-        for name, kind in COLUMNS:
-            view._columns[name][: len(view.contracts)] = np.frombuffer(state.columns[name], kind)
+        view._table[: len(view.contracts)] = np.frombuffer(state.quotes, "<i8").reshape(-1, len(QUOTE))
         return view

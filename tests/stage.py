@@ -34,7 +34,7 @@ from state.inputs import (
     ReportKind,
     TickReached,
 )
-from state.market import ASK_PRESENT, COLUMNS, SIZES_KNOWN, MarketColumns, SettlementPrint, Spot
+from state.market import ASK_PRESENT, QUOTE, SIZES_KNOWN, MarketColumns, SettlementPrint, Spot
 from state.portfolio import Portfolio
 from state.position import Position
 from state.record import Record, decode
@@ -179,7 +179,7 @@ class Stage:
         spots: list[Spot] = []
         listed: list[str] = []
         rows: list[int] = []
-        values: dict[str, list[int]] = {name: [] for name, _ in COLUMNS}
+        quotes: list[list[int]] = []
         for line in lines:
             name, *rest = line.split()
             if len(rest) == 1:
@@ -189,19 +189,17 @@ class Stage:
             if name not in view.rows and name not in listed:
                 listed.append(name)
             rows.append(view.rows[name] if name in view.rows else len(view.contracts) + listed.index(name))
-            self._quote(values, rest, at)
-        columns = {name: np.array(values[name], kind).tobytes() for name, kind in COLUMNS}
-        row_bytes = np.array(rows, "<i4").tobytes()
-        return MarketColumns(self.source, tuple(spots), settlements, tuple(listed), row_bytes, **columns)
+            quotes.append(self._quote(rest, at))
+        row_bytes, quote_bytes = np.array(rows, "<i4").tobytes(), np.array(quotes, "<i8").tobytes()
+        return MarketColumns(self.source, tuple(spots), settlements, tuple(listed), row_bytes, quote_bytes)
 
     @staticmethod
-    def _quote(values: dict[str, list[int]], sides: list[str], at: int) -> None:
+    def _quote(sides: list[str], at: int) -> list[int]:
         bid, ask = sides[0], sides[1]
         sized = len(sides) == 4
-        one = dict.fromkeys(values, 0) | {"at": at, "bid": 0 if bid == "-" else money.parse(bid)}
+        one = dict.fromkeys(QUOTE, 0) | {"at": at, "bid": 0 if bid == "-" else money.parse(bid)}
         one["ask"] = 0 if ask == "-" else money.parse(ask)
         one["flags"] = (ASK_PRESENT if ask != "-" else 0) | (SIZES_KNOWN if sized else 0)
         if sized:
             one["bid_size"], one["ask_size"] = int(sides[2]), int(sides[3])
-        for name, value in one.items():
-            values[name].append(value)
+        return list(one.values())

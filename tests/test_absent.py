@@ -6,6 +6,7 @@ from oracle.market.absent import NoMarket
 from oracle.observe import Observer
 from rules.wants import ChainSlice, Plan, SettlementWanted
 from state.inputs import TickReached
+from tests.answers import answer
 from tests.tapes import calendar_of, new_york, opened
 
 DAY = "2026-02-13"
@@ -21,12 +22,10 @@ PLAN = Plan(
 def test_no_market_answers_nothing() -> None:
     """Nothing is made up, in a session or out of it."""
     for clock in ("10:30:00", "20:00:00"):
-        raw = NoMarket().observe(PLAN, new_york(DAY, clock), calendar=CALENDAR)
+        raw = answer(NoMarket(), PLAN, new_york(DAY, clock), calendar=CALENDAR)
         assert (raw.source, raw.missed) == ("none", ())
         assert (raw.spots, raw.settlements, raw.contracts) == ((), (), ())
         assert NoMarket().next_instant(new_york(DAY, clock)) is None
-        columns = (raw.at, raw.bid, raw.ask, raw.bid_size, raw.ask_size, raw.flags)
-        assert {(column.dtype.name, column.shape) for column in columns} == {("int64", (0,))}
 
 
 def test_a_tick_without_a_market_is_empty() -> None:

@@ -11,13 +11,13 @@ import pytest
 
 from oracle.market import recording
 from oracle.market.lean import Imported, ImportOptions, import_lean
-from oracle.market.port import RawQuotes
 from oracle.market.tape import Tape
 from rules.wants import ChainSlice, Plan, SettlementWanted
 from state import contract as contracts
 from state.contract import Right
 from state.errors import BadUsage
 from state.market import ASK_PRESENT
+from tests.answers import Answer, answer
 from tests.tapes import calendar_of, new_york
 
 QUOTES = (
@@ -104,10 +104,10 @@ def test_closes_are_taken_as_they_stand(tmp_path: Path) -> None:
     one_sided = "2015-12-24,09:30:00,GOOG,2015-12-24,745.0,P,american,1,1,1,,0,2,2,2,0.05,9"
     read = imported(tmp_path, [CALL, one_sided], [BAR])
     assert read.quotes.symbols == ("GOOG151224C00745000", "GOOG151224P00745000")
-    assert read.quotes.bid.tolist() == [3_100_000, 0]
-    assert read.quotes.ask.tolist() == [3_500_000, 50_000]
-    assert read.quotes.bid_size.tolist() == [7, 0]
-    assert read.quotes.ask_size.tolist() == [9, 9]
+    assert read.quotes.column("bid").tolist() == [3_100_000, 0]
+    assert read.quotes.column("ask").tolist() == [3_500_000, 50_000]
+    assert read.quotes.column("bid_size").tolist() == [7, 0]
+    assert read.quotes.column("ask_size").tolist() == [9, 9]
     assert read.bars["GOOG"].close.tolist() == [748_500_000]
 
 
@@ -214,7 +214,7 @@ def test_two_recorded_days_arrive_whole(data_dir: Path, goog: Path) -> None:
     assert int((read.quotes.at > new_york("2015-12-24", "13:00:00")).sum()) == 165
     first = read.quotes.symbols.index("GOOG151224C00600000")
     row = int((read.quotes.code == first).argmax())
-    assert (int(read.quotes.bid[row]), int(read.quotes.ask[row])) == (150_600_000, 155_200_000)
+    assert (int(read.quotes.column("bid")[row]), int(read.quotes.column("ask")[row])) == (150_600_000, 155_200_000)
 
 
 def test_no_recorded_quote_is_seen_before_its_end(data_dir: Path, goog: Path) -> None:
@@ -224,7 +224,7 @@ def test_no_recorded_quote_is_seen_before_its_end(data_dir: Path, goog: Path) ->
     draw = random.Random(20151224)
     for _ in range(60):
         now = draw.randrange(new_york("2015-12-23", "09:00:00"), new_york("2015-12-24", "14:00:00"))
-        raw = recorded.observe(Plan(("GOOG",), (sliced,), (), ()), now, calendar=DECEMBER)
+        raw = answer(recorded, Plan(("GOOG",), (sliced,), (), ()), now, calendar=DECEMBER)
         assert all(at <= now for at in (*raw.at.tolist(), *(spot.at for spot in raw.spots)))
         for occ, at in list(zip(raw.contracts, raw.at.tolist(), strict=True))[:3]:
             mine = read.quotes.at[read.quotes.code == read.quotes.symbols.index(occ)]
@@ -241,7 +241,7 @@ def test_an_expiring_chain_is_there_to_its_close(data_dir: Path, goog: Path) -> 
         ("GOOG",), (ChainSlice("GOOG", EXPIRING, EXPIRING, 5),), (), (SettlementWanted("GOOG", EXPIRING, False),)
     )
     for now in (session.open + 60 * 10**9, session.close - 1, session.close):
-        raw = recorded.observe(plan, now, calendar=DECEMBER)
+        raw = answer(recorded, plan, now, calendar=DECEMBER)
         assert len(raw.contracts) == 20
         strikes = sorted({contracts.parse(occ).strike for occ in raw.contracts})
         assert strikes[4] <= raw.spots[0].price < strikes[5]
@@ -249,7 +249,7 @@ def test_an_expiring_chain_is_there_to_its_close(data_dir: Path, goog: Path) -> 
         assert [one.price for one in raw.settlements] == ([748_400_000] if now == session.close else [])
 
 
-def parity_gap(raw: RawQuotes) -> float:
+def parity_gap(raw: Answer) -> float:
     """The largest |call - put + strike - spot| in dollars over the pairs of an answer, at mid prices."""
     mids = {
         contracts.parse(occ): (bid + ask) / 2e6
@@ -275,7 +275,7 @@ def test_put_call_parity_tells_the_zone_of_the_bars(data_dir: Path, tmp_path: Pa
     recorded, calendar = Tape(tmp_path / "tape"), calendar_of("2020-12-01", "2021-02-28")
     plan = Plan(("SPX",), (ChainSlice("SPX", date(2021, 1, 4), date(2021, 1, 8), 50),), (), ())
     gaps = [
-        parity_gap(recorded.observe(plan, new_york("2021-01-04", clock), calendar=calendar))
+        parity_gap(answer(recorded, plan, new_york("2021-01-04", clock), calendar=calendar))
         for clock in ("09:31:00", "09:45:00", "10:30:00", "11:45:00", "13:00:00", "14:30:00", "15:30:00", "15:59:00")
     ]
     assert (max(gaps) <= 2.0) == holds

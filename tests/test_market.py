@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from state.contract import parse
 from state.errors import LawBroken
-from state.market import ASK_PRESENT, GREEKS_KNOWN, MarketColumns, MarketView, Quote, SettlementPrint, Spot
+from state.market import ASK_PRESENT, GREEKS_KNOWN, QUOTE, MarketColumns, MarketView, Quote, SettlementPrint, Spot
 from tests.stage import SPY_CALL, Stage, instant, usd
 
 DAY = "2026-02-13"
@@ -53,17 +53,13 @@ def test_columns_mark_like_quotes(quotes: list[tuple[int, int | None, bool]]) ->
     view = MarketView()
     symbols = [f"SPY260220C{600_000 + 1000 * place:08d}" for place in range(len(quotes))]
     shown = [place for place, one in enumerate(quotes) if one[2]]
-    values = {
-        "at": [7] * len(shown),
-        "bid": [quotes[place][0] for place in shown],
-        "ask": [quotes[place][1] or 0 for place in shown],
-        "flags": [0 if quotes[place][1] is None else ASK_PRESENT for place in shown],
-    }
-    kinds = {"flags": "<u1", "bid_size": "<i4", "ask_size": "<i4"}
-    names = MarketColumns.__struct_fields__[5:]
-    columns = {name: np.array(values.get(name, [0] * len(shown)), kinds.get(name, "<i8")).tobytes() for name in names}
-    view.take_in(MarketColumns("x", (), (), tuple(symbols), np.array(shown, "<i4").tobytes(), **columns))
-    marks, marked, _ = view.marks(np.arange(len(quotes)))
+    table = np.zeros((len(shown), len(QUOTE)), "<i8")
+    for row, place in zip(table, shown, strict=True):
+        bid, ask, _ = quotes[place]
+        row[:6] = 7, bid, ask or 0, 0, 0, 0 if ask is None else ASK_PRESENT
+    view.take_in(MarketColumns("x", (), (), tuple(symbols), np.array(shown, "<i4").tobytes(), table.tobytes()))
+    sides = view.sides(np.arange(len(quotes)))
+    marks, marked = sides.mark, sides.marked
     for place in range(len(quotes)):
         quote = view.quote_at_row(place)
         expected = None if quote is None else quote.mark
@@ -96,8 +92,10 @@ def test_greeks_are_integers_beside_the_quote() -> None:
     """A flag says that they are known."""
     stage = Stage(DAY)
     columns = seen(stage, "10:30:00", f"{SPY_CALL} 3.43 3.47")
-    known = np.array([ASK_PRESENT | GREEKS_KNOWN], "<u1").tobytes()
-    stage.portfolio.market.take_in(replace(columns, flags=known, delta=np.array([512_000_000], "<i8").tobytes()))
+    quotes = columns.table().copy()
+    quotes[0, QUOTE.index("flags")] = ASK_PRESENT | GREEKS_KNOWN
+    quotes[0, QUOTE.index("delta")] = 512_000_000
+    stage.portfolio.market.take_in(replace(columns, quotes=quotes.tobytes()))
     greeks = stage.portfolio.market.greeks(SPY_CALL)
     assert greeks == {"iv": 0, "delta": 512_000_000, "gamma": 0, "theta": 0, "vega": 0, "rho": 0}
 
@@ -111,7 +109,8 @@ def test_columns_that_do_not_fit_break_the_law() -> None:
         replace(known, rows=np.array([1], "<i4").tobytes()),
         replace(known, rows=np.array([-1], "<i4").tobytes()),
         replace(known, listed=(SPY_CALL,)),
-        replace(known, bid=b""),
+        replace(known, quotes=b""),
+        replace(known, quotes=known.quotes + bytes(8)),
     ]
     for fault in faults:
         with pytest.raises(LawBroken):

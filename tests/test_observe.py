@@ -24,7 +24,7 @@ from rules.wants import ChainSlice, Plan, SettlementWanted
 from state import keeping
 from state.errors import LawBroken
 from state.inputs import TickReached
-from state.market import ASK_PRESENT, COLUMNS, GREEKS_KNOWN, SIZES_KNOWN, MarketColumns, Spot
+from state.market import ASK_PRESENT, FED, GREEKS_KNOWN, QUOTE, SIZES_KNOWN, MarketColumns, Spot
 from state.portfolio import Portfolio
 from tests.conftest import ROOT
 from tests.tapes import calendar_of, new_york, opened, tape
@@ -83,8 +83,7 @@ def test_a_first_tick_lists_and_quotes(tmp_path: Path) -> None:
     assert put is not None
     assert (call.at, call.bid, call.ask, call.bid_size, call.ask_size) == (at("10:30:00"), 3_350_000, 3_550_000, 50, 40)
     assert (put.bid, put.ask, put.bid_size, put.ask_size) == (3_600_000, 3_800_000, None, None)
-    for name, kind in COLUMNS:
-        assert len(getattr(seen, name)) == 2 * np.dtype(kind).itemsize
+    assert seen.table().shape == (2, len(QUOTE))
 
 
 def test_a_tick_tells_only_what_changed(tmp_path: Path) -> None:
@@ -125,11 +124,15 @@ class Late:
     """A feed that had no time for everything."""
 
     carry = Carry()
+    symbols = ()
 
     def observe(self, plan: Plan, now: int, *, calendar: object) -> RawQuotes:
         """Nothing but the names of what is missing."""
         none = np.zeros(0, np.int64)
-        return RawQuotes("late", (), (), (), none, none, none, none, none, none, missed=plan.contracts)
+        return RawQuotes("late", (), (), none, none.reshape(0, FED), missed=plan.contracts)
+
+    def next_instant(self, after: int) -> None:
+        """Never."""
 
 
 def test_what_a_feed_missed_is_passed_on() -> None:
@@ -185,8 +188,9 @@ def test_a_price_that_says_nothing_has_no_greeks(tmp_path: Path, line: str) -> N
     assert seen is not None
     assert rows_of(seen) == [0]
     assert portfolio.market.greeks(name) is None
-    assert np.frombuffer(seen.flags, "u1")[0] & GREEKS_KNOWN == 0
-    assert {getattr(seen, column) for column in ("iv", "delta", "gamma", "theta", "vega", "rho")} == {bytes(8)}
+    quote = seen.table()[0].tolist()
+    assert quote[QUOTE.index("flags")] & GREEKS_KNOWN == 0
+    assert quote[FED:] == [0] * 6
 
 
 def test_flags_tell_what_is_there(tmp_path: Path) -> None:
@@ -195,7 +199,7 @@ def test_flags_tell_what_is_there(tmp_path: Path) -> None:
     portfolio = opened(CALENDAR, at("10:30:00"))
     seen = ticked(observer(tmp_path, lines), portfolio, at("10:30:00"), Plan(("SPY",), (), (CALL, PUT, FAR), ()))
     assert seen is not None
-    assert np.frombuffer(seen.flags, "u1").tolist() == [
+    assert seen.table()[:, QUOTE.index("flags")].tolist() == [
         ASK_PRESENT | SIZES_KNOWN | GREEKS_KNOWN,
         ASK_PRESENT | GREEKS_KNOWN,
         SIZES_KNOWN,

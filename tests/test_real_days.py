@@ -16,7 +16,7 @@ from oracle import stored
 from state import facts as f
 from state.disk import Disk
 from state.inputs import AlertReceived, TickReached
-from state.market import ASK_PRESENT, COLUMNS, MarketColumns
+from state.market import ASK_PRESENT, QUOTE, MarketColumns
 from state.order import Intent
 from state.portfolio import Portfolio
 from state.recovery import History, fold
@@ -92,9 +92,8 @@ def test_the_days_hold_what_the_tests_are_about(run) -> None:
 
 def rows_of(seen: MarketColumns, listed: list[str]) -> Iterator[tuple[str, dict[str, int]]]:
     """(contract, values) of each quote a tick carried."""
-    columns = {name: np.frombuffer(getattr(seen, name), kind).tolist() for name, kind in COLUMNS}
-    for place, row in enumerate(np.frombuffer(seen.rows, "<i4").tolist()):
-        yield listed[row], {name: values[place] for name, values in columns.items()}
+    for row, values in zip(np.frombuffer(seen.rows, "<i4").tolist(), seen.table().tolist(), strict=True):
+        yield listed[row], dict(zip(QUOTE, values, strict=True))
 
 
 def test_every_observed_value_is_a_row_of_the_files_whose_minute_had_ended(bench) -> None:

@@ -36,11 +36,11 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert read.quotes.symbols == ("SPY260220C00596000", "SPY260220P00596000")
     assert read.quotes.code.tolist() == [0, 1, 0]
     assert read.quotes.at.tolist() == [new_york(DAY, "10:31:00")] * 2 + [new_york(DAY, "10:32:00")]
-    assert read.quotes.bid.tolist() == [3_350_000, 0, 3_400_000]
-    assert read.quotes.ask.tolist() == [3_550_000, 3_600_000, 0]
-    assert read.quotes.bid_size.tolist() == [50, 0, 0]
-    assert read.quotes.ask_size.tolist() == [40, 40, 0]
-    assert read.quotes.flags.tolist() == [ASK_PRESENT | SIZES_KNOWN, ASK_PRESENT | SIZES_KNOWN, 0]
+    assert read.quotes.column("bid").tolist() == [3_350_000, 0, 3_400_000]
+    assert read.quotes.column("ask").tolist() == [3_550_000, 3_600_000, 0]
+    assert read.quotes.column("bid_size").tolist() == [50, 0, 0]
+    assert read.quotes.column("ask_size").tolist() == [40, 40, 0]
+    assert read.quotes.column("flags").tolist() == [ASK_PRESENT | SIZES_KNOWN, ASK_PRESENT | SIZES_KNOWN, 0]
     day = date(2026, 2, 13)
     assert read.settlements == {
         ("SPX", day, False): SettlementPrint("SPX", day, False, 6_001_250_000, new_york(DAY, "16:15:00"))

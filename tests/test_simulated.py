@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from oracle import pricing
 from oracle.broker.paper import PaperBroker
 from oracle.market.paths import GRID_NS, Course
-from oracle.market.port import RawQuotes
 from oracle.market.simulated import SimulatedMarket
 from oracle.market.smile import Mood, volatility
 from oracle.market.underlyings import underlying
@@ -29,6 +28,7 @@ from state.errors import LawBroken
 from state.facts import OrderFilled, SignalApproved
 from state.market import ASK_PRESENT, SIZES_KNOWN, UNIT, Spot
 from state.order import Side
+from tests.answers import Answer, answer
 from tests.conftest import ROOT
 from tests.stage import Stage
 from tests.tapes import calendar_of, new_york, opened
@@ -52,15 +52,14 @@ def chain(symbol: str, first: str, last: str | None = None, *, each_side: int = 
     return Plan((symbol,), (ChainSlice(symbol, *bounds, each_side),), (), ())
 
 
-def asked(plan: Plan, now: int, *, of: SimulatedMarket = MARKET) -> RawQuotes:
+def asked(plan: Plan, now: int, *, of: SimulatedMarket = MARKET) -> Answer:
     """The answer to a plan."""
-    return of.observe(plan, now, calendar=CALENDAR)
+    return answer(of, plan, now, calendar=CALENDAR)
 
 
-def plain(raw: RawQuotes) -> list[object]:
+def plain(raw: Answer) -> list[object]:
     """An answer as values that compare."""
-    columns = (raw.at, raw.bid, raw.ask, raw.bid_size, raw.ask_size, raw.flags)
-    return [raw.spots, raw.settlements, raw.contracts, *(column.tolist() for column in columns)]
+    return raw.plain[1:]
 
 
 def closing(symbol: str, day: str, *, opening: bool = False) -> Plan:
@@ -89,8 +88,6 @@ def test_a_simulated_market_keeps_the_promises_of_a_feed(clock: str) -> None:
     raw = asked(TWO, now)
     assert raw.source == "simulated"
     assert raw.missed == ()
-    columns = (raw.at, raw.bid, raw.ask, raw.bid_size, raw.ask_size, raw.flags)
-    assert {(column.dtype, column.shape) for column in columns} == {(np.dtype(np.int64), (len(raw.contracts),))}
     assert len(set(raw.contracts)) == len(raw.contracts) > 200
     assert all(contracts.parse(occ).occ == occ for occ in raw.contracts)
     assert set(TWO.contracts) <= set(raw.contracts)
@@ -102,14 +99,14 @@ def test_a_simulated_market_keeps_the_promises_of_a_feed(clock: str) -> None:
 
 def test_nothing_asked_is_nothing_answered() -> None:
     """And what nobody lists is absent, without complaint."""
-    assert plain(asked(NOTHING, at("10:30:00"))) == [(), (), (), [], [], [], [], [], []]
+    assert plain(asked(NOTHING, at("10:30:00"))) == [(), (), (), (), [], [], [], [], [], []]
     odd = Plan(
         ("SPXW", "ES1!", "BRK.B"),
         (ChainSlice("ES1!", date(2026, 2, 13), date(2026, 3, 20), 5), *chain("VIX", DAY, "2026-06-30").slices),
         ("SPY260221C00600000", "SPY270115C00600000", "SPY260220C00600500", "VIX260218C00020000"),
         (SettlementWanted("ES1!", date(2026, 2, 12), False), SettlementWanted("SPX", date(2026, 2, 7), False)),
     )
-    assert plain(asked(odd, at("10:30:00"))) == [(), (), (), [], [], [], [], [], []]
+    assert plain(asked(odd, at("10:30:00"))) == [(), (), (), (), [], [], [], [], [], []]
 
 
 def test_an_instant_outside_the_calendar_breaks_a_law() -> None:
@@ -159,7 +156,7 @@ def test_a_longer_calendar_changes_no_price() -> None:
     now, other = at("11:00:00"), calendar_of("2026-02-13", "2026-03-31")
     plan = msgspec.structs.replace(TWO, settlements=())
     market = SimulatedMarket(7, FIRST)
-    answers = [market.observe(plan, now, calendar=calendar) for calendar in (CALENDAR, other, CALENDAR)]
+    answers = [answer(market, plan, now, calendar=calendar) for calendar in (CALENDAR, other, CALENDAR)]
     assert plain(answers[0]) == plain(answers[1]) == plain(answers[2])
 
 
@@ -192,11 +189,11 @@ def test_before_its_first_session_the_market_knows_nothing() -> None:
     """A market that begins on a weekend or a holiday begins with the next session."""
     market = SimulatedMarket(7, date(2026, 2, 14))
     for clock, day in (("10:30:00", DAY), ("12:00:00", "2026-02-16"), ("09:29:59", "2026-02-17")):
-        assert plain(asked(TWO, at(clock, day), of=market)) == [(), (), (), [], [], [], [], [], []]
+        assert plain(asked(TWO, at(clock, day), of=market)) == [(), (), (), (), [], [], [], [], [], []]
     assert asked(TWO, at("09:30:00", "2026-02-17"), of=market).spots[0].at == at("09:30:00", "2026-02-17")
     assert asked(closing("SPX", DAY), at("10:00:00", "2026-02-17"), of=market).settlements == ()
     early = calendar_of(DAY, "2026-03-31")
-    assert MARKET.observe(TWO, at("09:29:59"), calendar=early).spots == ()
+    assert answer(MARKET, TWO, at("09:29:59"), calendar=early).spots == ()
 
 
 def test_outside_a_session_the_last_quotes_stand() -> None:
@@ -276,7 +273,7 @@ def test_a_far_contract_has_no_bid() -> None:
     assert raw.bid_size.tolist() == [0, 0]
 
 
-def by_terms(raw: RawQuotes) -> dict[Contract, tuple[int, int]]:
+def by_terms(raw: Answer) -> dict[Contract, tuple[int, int]]:
     """(bid, ask) of each contract."""
     sides = zip(raw.bid.tolist(), raw.ask.tolist(), strict=True)
     return {contracts.parse(occ): side for occ, side in zip(raw.contracts, sides, strict=True)}

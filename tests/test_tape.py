@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.market.port import RawQuotes
 from oracle.market.tape import Tape
 from rules.wants import ChainSlice, Plan, SettlementWanted
 from state import contract as contracts
 from state.errors import BadUsage, LawBroken
 from state.market import SettlementPrint, Spot
+from tests.answers import Answer, answer
 from tests.tapes import calendar_of, new_york, tape
 
 DAY = "2026-02-13"
@@ -38,15 +38,14 @@ def chain(root: str, expiry: str, strikes: range, clock: str = "10:30:00") -> st
     return "".join(f"{clock} {root}{expiry}{right}{strike:05d}000 1.00 1.10\n" for strike in strikes for right in "CP")
 
 
-def strikes_of(raw: RawQuotes) -> list[int]:
+def strikes_of(raw: Answer) -> list[int]:
     """The distinct strikes of an answer in dollars."""
     return sorted({contracts.parse(occ).strike // 10**6 for occ in raw.contracts})
 
 
-def plain(raw: RawQuotes) -> tuple[object, ...]:
+def plain(raw: Answer) -> tuple[object, ...]:
     """An answer as values that compare."""
-    columns = (raw.at, raw.bid, raw.ask, raw.bid_size, raw.ask_size, raw.flags)
-    return (raw.spots, raw.settlements, raw.contracts, *(column.tolist() for column in columns))
+    return raw.plain
 
 
 # -- what is answered -----------------------------------------------------------------------------------------------
@@ -69,18 +68,18 @@ def test_the_newest_known_row_is_answered(tmp_path: Path) -> None:
     plan = Plan(("SPY", "QQQ"), (), ("SPY260220C00596000", "SPY260220C00600000"), ())
 
     def answered(clock: str) -> tuple[list[int], list[int]]:
-        raw = recorded.observe(plan, at(clock), calendar=CALENDAR)
+        raw = answer(recorded, plan, at(clock), calendar=CALENDAR)
         return [spot.price for spot in raw.spots], raw.bid.tolist()
 
     assert answered("10:29:59") == ([], [])
     assert answered("10:30:00") == ([595_420_000], [])
     assert answered("10:31:59") == ([595_420_000], [3_350_000])
     assert answered("10:32:00") == ([595_500_000], [3_400_000])
-    assert recorded.observe(plan, at("16:00:00"), calendar=CALENDAR).spots == (
+    assert answer(recorded, plan, at("16:00:00"), calendar=CALENDAR).spots == (
         Spot("SPY", 595_500_000, at("10:32:00")),
     )
-    assert recorded.observe(NOTHING, at("16:00:00"), calendar=CALENDAR).contracts == ()
-    assert recorded.observe(plan, at("16:00:00"), calendar=CALENDAR).source == "simulated"
+    assert answer(recorded, NOTHING, at("16:00:00"), calendar=CALENDAR).contracts == ()
+    assert answer(recorded, plan, at("16:00:00"), calendar=CALENDAR).source == "simulated"
     assert recorded.carry.rate == 0.04
 
 
@@ -116,7 +115,7 @@ def test_a_tape_without_rows_is_refused(tmp_path: Path) -> None:
 def test_an_instant_outside_the_calendar_breaks_a_law(tmp_path: Path) -> None:
     """Which New York date it is must be known."""
     with pytest.raises(LawBroken, match="adopt a longer one"):
-        Tape(tape(tmp_path, DAY, "10:30:00 SPY 1")).observe(NOTHING, at("10:00:00", "2026-05-01"), calendar=CALENDAR)
+        answer(Tape(tape(tmp_path, DAY, "10:30:00 SPY 1")), NOTHING, at("10:00:00", "2026-05-01"), calendar=CALENDAR)
 
 
 # -- slices ---------------------------------------------------------------------------------------------------------
@@ -137,7 +136,7 @@ def test_an_instant_outside_the_calendar_breaks_a_law(tmp_path: Path) -> None:
 def test_a_slice_takes_the_nearest_strikes(tmp_path: Path, spot: str, each_side: int, strikes: list[int]) -> None:
     """So many at or below the spot and as many above, calls and puts, as far as there are any."""
     lines = f"10:30:00 SPY {spot}\n" + chain("SPY", "260220", range(590, 600))
-    raw = Tape(tape(tmp_path, DAY, lines)).observe(sliced(each_side=each_side), at("10:30:00"), calendar=CALENDAR)
+    raw = answer(Tape(tape(tmp_path, DAY, lines)), sliced(each_side=each_side), at("10:30:00"), calendar=CALENDAR)
     assert strikes_of(raw) == strikes
     assert len(raw.contracts) == 2 * len(strikes)
 
@@ -148,8 +147,11 @@ def test_each_expiry_has_its_own_strikes(tmp_path: Path) -> None:
         chain("SPY", expiry, range(585, 606, step))
         for expiry, step in (("260219", 1), ("260220", 5), ("260227", 10), ("260306", 1))
     )
-    raw = Tape(tape(tmp_path, DAY, lines)).observe(
-        sliced("2026-02-20", "2026-02-27", each_side=1), at("10:30:00"), calendar=CALENDAR
+    raw = answer(
+        Tape(tape(tmp_path, DAY, lines)),
+        sliced("2026-02-20", "2026-02-27", each_side=1),
+        at("10:30:00"),
+        calendar=CALENDAR,
     )
     listed = {(contracts.parse(occ).expiry.day, contracts.parse(occ).strike // 10**6) for occ in raw.contracts}
     assert listed == {(20, 595), (20, 600), (27, 595), (27, 605)}
@@ -161,7 +163,7 @@ def test_a_slice_takes_all_roots_of_an_index(tmp_path: Path) -> None:
         chain(root, "260220", strikes)
         for root, strikes in (("SPX", range(5900, 6101, 50)), ("SPXW", range(5900, 6101, 5)), ("SPY", range(590, 610)))
     )
-    raw = Tape(tape(tmp_path, DAY, lines)).observe(sliced(symbol="SPX", each_side=1), at("10:30:00"), calendar=CALENDAR)
+    raw = answer(Tape(tape(tmp_path, DAY, lines)), sliced(symbol="SPX", each_side=1), at("10:30:00"), calendar=CALENDAR)
     assert sorted({occ[:-15] + occ[-8:-3] for occ in raw.contracts}) == [
         "SPX06000",
         "SPX06050",
@@ -175,7 +177,7 @@ def test_contracts_are_answered_once(tmp_path: Path) -> None:
     lines = "10:30:00 SPY 595\n" + chain("SPY", "260220", range(590, 600))
     twice = sliced().slices * 2
     plan = Plan(("SPY",), twice, ("SPY260220C00595000", "SPY260220C00590000"), ())
-    raw = Tape(tape(tmp_path, DAY, lines)).observe(plan, at("10:30:00"), calendar=CALENDAR)
+    raw = answer(Tape(tape(tmp_path, DAY, lines)), plan, at("10:30:00"), calendar=CALENDAR)
     assert len(raw.contracts) == len(set(raw.contracts)) == 9
 
 
@@ -183,16 +185,16 @@ def test_without_a_spot_there_is_no_slice(tmp_path: Path) -> None:
     """Nothing is near an unknown price; a contract asked for by name is answered all the same."""
     recorded = Tape(tape(tmp_path, DAY, "10:31:00 SPY 595\n" + chain("SPY", "260220", range(590, 600))))
     plan = Plan(("SPY",), sliced().slices, ("SPY260220C00590000",), ())
-    assert recorded.observe(plan, at("10:30:59"), calendar=CALENDAR).contracts == ("SPY260220C00590000",)
-    assert len(recorded.observe(plan, at("10:31:00"), calendar=CALENDAR).contracts) == 9
+    assert answer(recorded, plan, at("10:30:59"), calendar=CALENDAR).contracts == ("SPY260220C00590000",)
+    assert len(answer(recorded, plan, at("10:31:00"), calendar=CALENDAR).contracts) == 9
 
 
 def test_a_contract_is_listed_from_its_first_quote_on(tmp_path: Path) -> None:
     """A strike that is first quoted later is not near the spot before."""
     late = chain("SPY", "260220", range(595, 597), "11:00:00")
     recorded = Tape(tape(tmp_path, DAY, "10:30:00 SPY 595\n" + chain("SPY", "260220", range(590, 601, 5)) + late))
-    assert strikes_of(recorded.observe(sliced(each_side=1), at("10:59:59"), calendar=CALENDAR)) == [595, 600]
-    assert strikes_of(recorded.observe(sliced(each_side=1), at("11:00:00"), calendar=CALENDAR)) == [595, 596]
+    assert strikes_of(answer(recorded, sliced(each_side=1), at("10:59:59"), calendar=CALENDAR)) == [595, 600]
+    assert strikes_of(answer(recorded, sliced(each_side=1), at("11:00:00"), calendar=CALENDAR)) == [595, 596]
 
 
 def test_a_contract_of_another_day_leaves_the_slice(tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_a_contract_of_another_day_leaves_the_slice(tmp_path: Path) -> None:
     plan = sliced(each_side=9)
 
     def listed(clock: str, day: str) -> list[int]:
-        return strikes_of(recorded.observe(plan, at(clock, day), calendar=CALENDAR))
+        return strikes_of(answer(recorded, plan, at(clock, day), calendar=CALENDAR))
 
     assert listed("16:00:00", "2026-02-12") == [594, 595, 596, 597]
     assert listed("09:30:59", DAY) == [596, 597]
@@ -227,7 +229,7 @@ def test_a_contract_of_another_day_leaves_the_slice(tmp_path: Path) -> None:
 def settled(recorded: Tape, clock: str, *, opening: bool = False) -> SettlementPrint | None:
     """The print of the expiration at an instant of its date."""
     plan = Plan(("SPX",), (), (), (SettlementWanted("SPX", SPX_DAY, opening),))
-    prints = recorded.observe(plan, new_york("2026-02-20", clock), calendar=CALENDAR).settlements
+    prints = answer(recorded, plan, new_york("2026-02-20", clock), calendar=CALENDAR).settlements
     return prints[0] if prints else None
 
 
@@ -271,7 +273,7 @@ def test_a_date_without_a_session_has_no_close(tmp_path: Path) -> None:
     """A holiday settles nothing by itself."""
     recorded = Tape(tape(tmp_path, "2026-02-16", "16:00:00 SPX 6000.5"))
     plan = Plan(("SPX",), (), (), (SettlementWanted("SPX", date(2026, 2, 16), False),))
-    assert recorded.observe(plan, new_york("2026-02-17", "10:00:00"), calendar=CALENDAR).settlements == ()
+    assert answer(recorded, plan, new_york("2026-02-17", "10:00:00"), calendar=CALENDAR).settlements == ()
 
 
 # -- no look-ahead --------------------------------------------------------------------------------------------------
@@ -308,7 +310,7 @@ def test_what_comes_later_changes_nothing(
     now = at(f"{15 + minute // 60}:{minute % 60:02d}:00")
     known = [row for row in rows if row[0] <= minute]
     whole, ended = (
-        Tape(tape(tmp_path_factory.mktemp("tape"), DAY, lines_of(some))).observe(PLAN, now, calendar=CALENDAR)
+        answer(Tape(tape(tmp_path_factory.mktemp("tape"), DAY, lines_of(some))), PLAN, now, calendar=CALENDAR)
         for some in (rows, known)
     )
     assert plain(whole) == plain(ended)
@@ -325,5 +327,5 @@ def test_the_order_of_asking_changes_nothing(
     recorded = Tape(directory)
     for minute in minutes:
         now = at("15:00:00") + minute * 60 * 10**9
-        fresh = Tape(directory).observe(PLAN, now, calendar=CALENDAR)
-        assert plain(recorded.observe(PLAN, now, calendar=CALENDAR)) == plain(fresh)
+        fresh = answer(Tape(directory), PLAN, now, calendar=CALENDAR)
+        assert plain(answer(recorded, PLAN, now, calendar=CALENDAR)) == plain(fresh)

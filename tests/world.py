@@ -23,7 +23,7 @@ from state.contract import Contract, Right
 from state.facts import AnyFact
 from state.frames import Body
 from state.inputs import AnyInput, BrokerReported, TickReached
-from state.market import ASK_PRESENT, COLUMNS, SIZES_KNOWN, MarketColumns, SettlementPrint, Spot
+from state.market import ASK_PRESENT, QUOTE, SIZES_KNOWN, MarketColumns, SettlementPrint, Spot
 from state.order import Order
 from state.portfolio import Portfolio
 from state.record import decode
@@ -160,18 +160,23 @@ class World(Stage):
         view = self.portfolio.market
         listed = [one.occ for one in quotes if one.occ not in view.rows]
         row_of = view.rows | {occ: len(view.contracts) + n for n, occ in enumerate(listed)}
-        values: dict[str, list[int]] = {name: [0] * len(quotes) for name, _ in COLUMNS}
+        table = np.zeros((len(quotes), len(QUOTE)), "<i8")
+        place = {name: number for number, name in enumerate(QUOTE)}
         for n, one in enumerate(quotes):
-            values["at"][n], values["bid"][n], values["ask"][n] = self.now - one.age_s * SECOND, one.bid, one.ask or 0
-            values["flags"][n] = (one.ask is not None) * ASK_PRESENT + (one.sizes is not None) * SIZES_KNOWN
-            values["bid_size"][n], values["ask_size"][n] = one.sizes or (0, 0)
+            table[n, place["at"]], table[n, place["bid"]], table[n, place["ask"]] = (
+                self.now - one.age_s * SECOND,
+                one.bid,
+                one.ask or 0,
+            )
+            table[n, place["flags"]] = (one.ask is not None) * ASK_PRESENT + (one.sizes is not None) * SIZES_KNOWN
+            table[n, place["bid_size"]], table[n, place["ask_size"]] = one.sizes or (0, 0)
         return MarketColumns(
             "recorded",
             tuple(Spot(symbol, price, self.now) for symbol, price in self.spots.items()),
             prints,
             tuple(listed),
             np.array([row_of[one.occ] for one in quotes], "<i4").tobytes(),
-            **{name: np.array(values[name], kind).tobytes() for name, kind in COLUMNS},
+            table.tobytes(),
         )
 
     # -- a market -----------------------------------------------------------------------------------------------

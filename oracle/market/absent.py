@@ -5,6 +5,7 @@ import numpy as np
 from oracle.market.port import Carry, RawQuotes
 from rules.wants import Plan
 from state.calendar import Calendar
+from state.market import FED
 
 
 class NoMarket:
@@ -12,6 +13,7 @@ class NoMarket:
 
     source = "none"
     carry = Carry()
+    symbols = ()
 
     def next_instant(self, after: int) -> int | None:  # noqa: ARG002  Whenever one asks.
         """Never: nothing becomes known."""
@@ -19,5 +21,4 @@ class NoMarket:
 
     def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:  # noqa: ARG002  The port asks so.
         """No price and no quote, at any instant."""
-        none = np.zeros(0, np.int64)
-        return RawQuotes(self.source, (), (), (), none, none, none, none, none, none)
+        return RawQuotes(self.source, (), (), np.zeros(0, np.int64), np.zeros((0, FED), np.int64))

@@ -3,6 +3,7 @@
 Deliberately absent: waiting. A feed that has to wait for a network gathers outside, and answers from what it has gathered.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from rules.wants import Plan
 from state.calendar import Calendar
-from state.market import SettlementPrint, Spot
+from state.market import SettlementPrint, Spot, Table
 
 Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -29,24 +30,23 @@ class Carry(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RawQuotes:
-    """What a feed knows of a plan: spots, settlement prints, and one quote per contract as int64 columns.
+    """What a feed knows of a plan: spots, settlement prints, and one quote per contract.
 
-    `contracts` are OCC symbols as `Contract.occ` writes them, each at most once; the columns have one value for each of
-    them. Prices are micro-dollars per share; a missing bid is 0. `flags` holds ASK_PRESENT and SIZES_KNOWN of
-    `state.market`; without them the ask, or both sizes, are 0. `missed` names what could not be had in time.
+    `codes` (shape (n,)) are places in the feed's `symbols`, each at most once; `quotes` (shape (n, FED)) holds the values of
+    `state.market.QUOTE` that a feed tells. Prices are micro-dollars per share; a missing bid is 0. The flags are ASK_PRESENT
+    and SIZES_KNOWN; without them the ask, or both sizes, are 0. `missed` names what could not be had in time.
+
+    A feed that knows what comes next may price many quotes at once: `valued` (shape (n, 8)) then holds the spot at the
+    quote's own instant, and what `oracle.market.valuing` made of the quote at that spot and instant.
     """
 
     source: str
     spots: tuple[Spot, ...]
     settlements: tuple[SettlementPrint, ...]
-    contracts: tuple[str, ...]
-    at: Ints
-    bid: Ints
-    ask: Ints
-    bid_size: Ints
-    ask_size: Ints
-    flags: Ints
+    codes: Ints
+    quotes: Table
     missed: tuple[str, ...] = ()
+    valued: Table | None = None
 
 
 class Feed(Protocol):
@@ -55,6 +55,11 @@ class Feed(Protocol):
     @property
     def carry(self) -> Carry:
         """The yields that quotes of this feed are priced with."""
+        ...
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """OCC symbols of all contracts that were ever answered, as `Contract.occ` writes them; it only grows."""
         ...
 
     def next_instant(self, after: int) -> int | None:

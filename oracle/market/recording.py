@@ -20,7 +20,7 @@ from state import money
 from state.calendar import SECOND
 from state.contract import Contract
 from state.errors import BadUsage
-from state.market import ASK_PRESENT, SIZES_KNOWN, SettlementPrint
+from state.market import ASK_PRESENT, QUOTE, SIZES_KNOWN, SettlementPrint, Table
 
 FORMAT = 1
 LABEL_FILE = "tape.toml"
@@ -67,17 +67,20 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Quotes:
-    """All quote rows in the order of the file; `code` numbers the contracts in the order they first appear."""
+    """All quote rows in the order of the file; `code` numbers the contracts in the order they first appear.
+
+    `table` (shape (rows, FED)) holds what a feed tells of each, `at` its first column once more, side by side.
+    """
 
     contracts: tuple[Contract, ...]
     symbols: tuple[str, ...]
     code: Ints
     at: Ints
-    bid: Ints
-    ask: Ints
-    bid_size: Ints
-    ask_size: Ints
-    flags: Ints
+    table: Table
+
+    def column(self, name: str) -> Ints:
+        """One value of all rows, by its name in `state.market.QUOTE`."""
+        return self.table[:, QUOTE.index(name)]
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -221,11 +224,17 @@ def _read_quotes(path: Path) -> Quotes:
         symbols=tuple(one.occ for one in listed),
         code=codes,
         at=at,
-        bid=bid,
-        ask=np.where(asked, ask, 0),
-        bid_size=np.where(sized, bid_size, 0),
-        ask_size=np.where(sized, ask_size, 0),
-        flags=asked.astype(np.int64) * ASK_PRESENT + sized.astype(np.int64) * SIZES_KNOWN,
+        table=np.stack(
+            (
+                at,
+                bid,
+                np.where(asked, ask, 0),
+                np.where(sized, bid_size, 0),
+                np.where(sized, ask_size, 0),
+                asked.astype(np.int64) * ASK_PRESENT + sized.astype(np.int64) * SIZES_KNOWN,
+            ),
+            axis=1,
+        ),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from oracle import pricing
 from oracle.market import smile, spread
 from oracle.market.paths import GRID_NS, RATE, Course
-from oracle.market.port import Carry, RawQuotes
+from oracle.market.port import Carry, Ints, RawQuotes
 from oracle.market.smile import Mood
 from oracle.market.trading import Moment, Option, Trading
 from oracle.market.underlyings import DIVIDENDS, underlying
@@ -22,7 +22,7 @@ from oracle.pricing import MICROS, Floats, Terms
 from rules.wants import Plan, SettlementWanted
 from state import contract as contracts
 from state.calendar import Calendar, Session
-from state.market import ASK_PRESENT, SIZES_KNOWN, SettlementPrint, Spot
+from state.market import ASK_PRESENT, SIZES_KNOWN, SettlementPrint, Table
 from state.money import MICROS_PER_USD
 
 _COURSES_MAX = 512
@@ -44,12 +44,16 @@ class SimulatedMarket:
 
     source = "simulated"
     carry = Carry(RATE, DIVIDENDS)
+    symbols: list[str]
+    """The contracts that were asked for, in the order in which they were first."""
 
     def __init__(self, seed: int, first: date) -> None:
         self._seed = seed
         self._first = first
         self._course = lru_cache(maxsize=_COURSES_MAX)(self._begin)
         self._kept: tuple[Calendar, Traded] | None = None
+        self.symbols = []
+        self._codes: dict[str, int] = {}
 
     def next_instant(self, after: int) -> int:
         """The next instant of the grid on which prices move."""
@@ -67,9 +71,24 @@ class SimulatedMarket:
             spots = [one.spot(now) for one in found if one is not None]
             groups = _wanted(plan, now, session=session, traded=traded)
         prints = (self._settlement(wanted, now, calendar) for wanted in plan.settlements)
-        return _answer(groups, now, spots=spots, prints=[one for one in prints if one is not None])
+        occs = list(chain.from_iterable(options for _, options in groups))
+        return RawQuotes(
+            source=self.source,
+            spots=tuple(spots),
+            settlements=tuple(one for one in prints if one is not None),
+            codes=self._coded(occs),
+            quotes=_quotes(groups, now),
+        )
 
     # -- private ------------------------------------------------------------------------------------------------
+
+    def _coded(self, occs: list[str]) -> Ints:
+        """The code of each contract; those that never had one get the next."""
+        codes = np.fromiter((self._codes.get(occ, -1) for occ in occs), np.int64, len(occs))
+        for place in np.flatnonzero(codes < 0).tolist():
+            codes[place] = self._codes[occs[place]] = len(self.symbols)
+            self.symbols.append(occs[place])
+        return codes
 
     def _begin(self, symbol: str) -> Course | None:
         one = underlying(symbol)
@@ -131,9 +150,8 @@ def _wanted(plan: Plan, now: int, *, session: Session, traded: Traded) -> Groups
     return [(trading, options) for trading, options in live if options]
 
 
-def _answer(groups: Groups, now: int, *, spots: list[Spot], prints: list[SettlementPrint]) -> RawQuotes:
-    """Everything that is told, the options of all underlyings priced as one chain."""
-    occs = tuple(chain.from_iterable(options for _, options in groups))
+def _quotes(groups: Groups, now: int) -> Table:
+    """What is told of all options, those of all underlyings priced as one chain."""
     options = [one for _, of in groups for one in of.values()]
     seen = Moment.joined([trading.moment(list(of.values()), now) for trading, of in groups])
     terms, mood, width = _chain(groups, options, seen)
@@ -141,18 +159,8 @@ def _answer(groups: Groups, now: int, *, spots: list[Spot], prints: list[Settlem
     price = pricing.quantise(pricing.price_and_greeks(terms, vol).price, MICROS)
     roots = [one.series.root for one in options]
     bid, ask = spread.sides(price, width, distance=distance, roots=roots)
-    return RawQuotes(
-        source=SimulatedMarket.source,
-        spots=tuple(spots),
-        settlements=tuple(prints),
-        contracts=occs,
-        at=seen.at,
-        bid=bid,
-        ask=ask,
-        bid_size=np.where(bid > 0, seen.bid_size, 0),
-        ask_size=seen.ask_size,
-        flags=np.full(len(occs), ASK_PRESENT | SIZES_KNOWN, np.int64),
-    )
+    flags = np.full(len(options), ASK_PRESENT | SIZES_KNOWN, np.int64)
+    return np.stack((seen.at, bid, ask, np.where(bid > 0, seen.bid_size, 0), seen.ask_size, flags), axis=1)
 
 
 def _chain(groups: Groups, options: list[Option], seen: Moment) -> tuple[Terms, Mood, Floats]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from oracle.market import recording
+from oracle.market.ahead import Ahead
 from oracle.market.port import Carry, Ints, RawQuotes
 from oracle.market.recording import Quotes
 from rules.wants import ChainSlice, Plan, SettlementWanted
@@ -76,12 +77,18 @@ class Tape:
         self._codes = {occ: code for code, occ in enumerate(self._quotes.symbols)}
         self._listings = _listings(self._quotes.contracts)
         self._latest = _Latest(self._quotes)
+        self._ahead = Ahead(recorded, self.carry)
         printed = np.array([one.at for one in self._settlements.values()], np.int64)
         self.instants: Ints = np.unique(
             np.concatenate([printed, self._quotes.at, *(bars.at for bars in self._bars.values())])
         )
         if not len(self.instants):
             raise BadUsage(f"{directory}: the tape holds no row; record or import at least one")
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Every contract on the tape, in the order they first appear."""
+        return self._quotes.symbols
 
     @property
     def first(self) -> int:
@@ -115,20 +122,15 @@ class Tape:
         codes = np.unique(np.concatenate([np.array(named, np.int64), *near]))
         rows = self._latest.row[codes]
         rows = rows[rows >= 0]
-        quotes = self._quotes
         return RawQuotes(
             source=self.source,
             spots=tuple(spot for symbol in plan.symbols if (spot := self._spot(symbol, now)) is not None),
             settlements=tuple(
                 one for wanted in plan.settlements if (one := self._settlement(wanted, now, calendar)) is not None
             ),
-            contracts=tuple(quotes.symbols[code] for code in quotes.code[rows].tolist()),
-            at=quotes.at[rows],
-            bid=quotes.bid[rows],
-            ask=quotes.ask[rows],
-            bid_size=quotes.bid_size[rows],
-            ask_size=quotes.ask_size[rows],
-            flags=quotes.flags[rows],
+            codes=self._quotes.code[rows],
+            quotes=self._quotes.table[rows],
+            valued=self._ahead.values(rows, calendar),
         )
 
     # -- private ------------------------------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""A tenth of a year and a year of minutes through the loop and the journal on disk: size, time, and the way back.
+
+Run `python benchmarks/bench_year.py [sessions]` from the root of the repository; both runs take some minutes.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import years
+from oracle import backtest
+from oracle.directory import DataDirectory
+from oracle.stored import rebuild_directory, verify_directory
+from state import recovery
+from state.disk import Disk
+from state.journal import Journal, Run
+from state.recovery import History
+from state.snapshots import Store
+
+YEAR = 252
+ALERTS_A_DAY = 2
+RUN = Run(bytes(16), "bench", "bench")
+
+
+def seconds(act: Callable[[], Any]) -> tuple[float, Any]:
+    """How long an act took, and what it came to."""
+    begun = time.perf_counter()
+    told = act()
+    return time.perf_counter() - begun, told
+
+
+async def come_back(out: DataDirectory, *, stored: bool) -> Any:
+    """The portfolio of a directory, with or without its database."""
+    store = await Store.open(out.database) if stored else None
+    try:
+        return await recovery.recover(History(Disk(), out.journal), store)
+    finally:
+        if store is not None:
+            await store.close()
+
+
+async def snapshot(out: DataDirectory) -> float:
+    """Seconds of one more snapshot."""
+    recovered = await come_back(out, stored=True)
+    store = await Store.open(out.database)
+    begun = time.perf_counter()
+    await store.save_snapshot(recovered.portfolio, recovered.chain)
+    took = time.perf_counter() - begun
+    await store.close()
+    return took
+
+
+def measured(days: int, directory: Path) -> dict[str, float]:
+    """The figures of so many sessions."""
+    tape, alerts = years.make(directory, days=days, alerts_a_day=ALERTS_A_DAY)
+    path = directory / "run"
+    run_s, figures = seconds(lambda: asyncio.run(backtest.run(backtest.Job(tape, alerts, path))))
+    out = DataDirectory(path)
+    size = sum(one.stat().st_size for one in out.journal.iterdir() if one.suffix == ".seg")
+    open_s, journal = seconds(lambda: Journal.open(Disk(), out.journal, run=RUN))
+    journal.close()
+    fold_s, _ = seconds(lambda: asyncio.run(come_back(out, stored=False)))
+    return {
+        "records": figures["records"],
+        "trades closed": figures["trades_closed"],
+        "backtest, s": run_s,
+        "records per second": figures["records"] / run_s,
+        "journal, MB": size / 1e6,
+        "journal, bytes per record": size / figures["records"],
+        "database, MB": out.database.stat().st_size / 1e6,
+        "open and verify the journal, s": open_s,
+        "portfolio from snapshot, s": seconds(lambda: asyncio.run(come_back(out, stored=True)))[0],
+        "portfolio from nothing, s": fold_s,
+        "one snapshot, ms": asyncio.run(snapshot(out)) * 1e3,
+        "verify, s": seconds(lambda: verify_directory(path, any_version=False))[0],
+        "rebuild, s": seconds(lambda: asyncio.run(rebuild_directory(path)))[0],
+    }
+
+
+def main() -> None:
+    """Print one table."""
+    year = int(sys.argv[1]) if len(sys.argv) > 1 else YEAR
+    with tempfile.TemporaryDirectory() as directory:
+        part, whole = (measured(days, Path(directory) / str(days)) for days in (max(1, year // 10), year))
+    print(f"one underlying, 6 quotes a minute, {ALERTS_A_DAY} alerts a session")
+    print(f"{'':<32} {max(1, year // 10):>7} sessions {year:>7} sessions {'growth':>8}")
+    for name, value in part.items():
+        grown = whole[name] / value if value else float("nan")
+        print(f"{name:<32} {value:>16,.2f} {whole[name]:>16,.2f} {grown:>8.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The quotes of a recording priced many at a time, long before they are seen: what is known of each at its own instant.
+
+It saves time and decides nothing: a quote that is first seen later than its instant, or at another spot, is priced anew.
+"""
+
+import numpy as np
+
+from oracle.market.port import Carry, Ints
+from oracle.market.recording import Recording
+from oracle.market.valuing import Catalogue
+from state.calendar import Calendar
+from state.market import Table
+
+AHEAD = 64
+"""So many coming quotes of a contract are priced with the one that is wanted."""
+
+_VALUES = 8
+_SPOT = 0
+
+
+class Ahead:
+    """Values of the quote rows of one recording."""
+
+    def __init__(self, recorded: Recording, carry: Carry) -> None:
+        self._recorded, self._carry = recorded, carry
+        self._catalogue: Catalogue | None = None
+        quotes = recorded.quotes
+        # The rows contract after contract, each by time; the place of each row among them, and where its contract ends.
+        self._order = np.argsort(quotes.code, kind="stable")
+        self._place = np.empty_like(self._order)
+        self._place[self._order] = np.arange(len(self._order))
+        self._end = np.cumsum(np.bincount(quotes.code, minlength=len(quotes.symbols)))
+        self._values: Table = np.zeros((len(quotes.at), _VALUES), np.int64)
+        self._done = np.zeros(len(quotes.at), np.bool_)
+
+    def values(self, rows: Ints, calendar: Calendar) -> Table:
+        """(spot, flag, IV, greeks) of quote rows, each at its own instant; see `oracle.market.port.RawQuotes`."""
+        if self._catalogue is None or self._catalogue.calendar is not calendar:
+            self._catalogue = Catalogue(calendar, self._carry)
+            self._catalogue.read(self._recorded.quotes.symbols)
+            self._done[:] = False
+        if not self._done[rows].all():
+            self._fill(rows[~self._done[rows]], self._catalogue)
+        values: Table = self._values[rows]
+        return values
+
+    def _fill(self, rows: Ints, catalogue: Catalogue) -> None:
+        quotes = self._recorded.quotes
+        places = self._place[rows][:, np.newaxis] + np.arange(AHEAD)
+        coming = self._order[places[places < self._end[quotes.code[rows]][:, np.newaxis]]]
+        coming = coming[~self._done[coming]]
+        codes, at = quotes.code[coming], quotes.at[coming]
+        spots = self._spots(catalogue, codes, at)
+        self._values[coming, _SPOT] = spots
+        self._values[coming, _SPOT + 1 :] = catalogue.value(codes, quotes.table[coming], spots, at)
+        self._done[coming] = True
+
+    def _spots(self, catalogue: Catalogue, codes: Ints, at: Ints) -> Ints:
+        """The price of each contract's underlying at an instant each; 0 where it is not known."""
+        found = np.zeros(len(codes), np.int64)
+        underlying = catalogue.underlying[codes]
+        for symbol, number in catalogue.underlyings.items():
+            bars, mine = self._recorded.bars.get(symbol), np.flatnonzero(underlying == number)
+            if bars is None or not len(mine):
+                continue
+            rows = np.searchsorted(bars.at, at[mine], "right") - 1
+            found[mine] = np.where(rows >= 0, bars.close[rows], 0)
+        return found
