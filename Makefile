@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 1440
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check style types contracts layers docs bench storm matrix fuzz flood real-days
+.PHONY: demo test check style types contracts layers docs bench storm matrix plants fuzz flood real-days
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## a first look: a session of the real process in the terminal, without keys or network
@@ -45,6 +45,9 @@ storm: $(READY)  ## STORM_POINTS crash points, KILL_ROUNDS killed daemons, STEP_
 
 matrix: $(READY)  ## the same journal in other versions of Python, and from recorded days in every environment
 	@ORACLE_OTHER_PYTHONS="$(OTHER_PYTHONS)" $(BIN)/pytest tests/laws/matrix_long.py
+
+plants: $(READY)  ## plant each known bug in a copy, see who finds it, write docs/planted-bugs.md
+	@$(BIN)/python -m tests.planted
 
 fuzz: $(READY)  ## FUZZ_SECONDS of coverage-guided fuzzing of everything strangers and files can say
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[fuzz]'

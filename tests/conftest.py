@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = (ROOT / os.environ.get("ORACLE_TEST_DATA", "../shared/data")).resolve()
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=60, print_blob=True)
 settings.register_profile("storm", deadline=None, max_examples=2_000, print_blob=True)
+settings.register_profile("hasty", settings.get_profile("default"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("default")
 
 

@@ -1,6 +1,7 @@
 """The database follows the journal, says when it cannot, and catches up when it can again."""
 
 import asyncio
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -95,6 +96,38 @@ async def test_a_snapshot_is_kept_after_so_many_records(tmp_path: Path) -> None:
     await store.close()
     assert snapshot is not None
     assert snapshot.lsn == len(records)
+
+
+async def test_at_a_busy_moment_no_snapshot_is_kept(tmp_path: Path) -> None:
+    """While the portfolio is ahead of the disk the tables follow what is durable; the snapshot waits, and then comes."""
+    stage = Stage("2026-02-13")
+    stage.alert("10:30:00", symbol="SPY", direction="long", timeframe="5m")
+    portfolio, records = lived(stage)
+    # A connection that is left open keeps the process from ending.
+    async with contextlib.AsyncExitStack() as held:
+        store = await Store.open(tmp_path / "oracle.db")
+        held.push_async_callback(store.close)
+        shelf = Books(store, portfolio, snapshot_records=1)
+        writing = asyncio.create_task(shelf.run())
+        for lsn, (seen_at, record) in enumerate(records, 1):
+            portfolio.take_in(record.input, lsn=lsn, seen_at=seen_at)
+            for fact in record.facts:
+                apply(portfolio, fact)
+            shelf.hear(record, seen_at)
+        durable, last = len(records) - 1, len(records)
+        shelf.release((durable, bytes(32)))
+        await until(lambda: store.applied_lsn == durable)
+        await asyncio.sleep(0.05)
+        assert shelf.trouble is None, "the database is said to refuse"
+        assert await store.latest_snapshot(last) is None
+        shelf.release((last, bytes(32)))
+        await shelf.written(last)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        await shelf.close()
+        snapshot = await store.latest_snapshot(last)
+    assert snapshot is not None
+    assert snapshot.lsn == last
 
 
 async def test_many_rows_are_written_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

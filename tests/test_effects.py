@@ -1,9 +1,13 @@
 """What a durable record asks of the world, and what is still owed to it after a recovery."""
 
+from state import keeping
 from state.effects import CancelOrder, PlaceOrder, Reply, effects_of, outstanding
 from state.facts import AlertLogged, OrderCreated
+from state.frames import decode_body
 from state.inputs import ReportKind
+from state.record import decode
 from tests.stage import SPY_CALL, TRACE, Stage
+from tests.storms import VERSION, course
 
 DAY = "2026-02-13"
 
@@ -37,3 +41,20 @@ def test_what_the_broker_does_not_know_is_owed_again() -> None:
     assert outstanding(stage.portfolio.working_orders()) == (CancelOrder(order.id),)
     stage.report("10:31:02", order.id, ReportKind.CANCELLED)
     assert outstanding(stage.portfolio.working_orders()) == ()
+
+
+def test_a_broker_hears_of_each_order_under_one_id_whenever_a_process_ends() -> None:
+    """What is sent again after a crash behind any record is an order it was told of or is to be told of, as it was made."""
+    told: dict[str, str] = {}
+    again = 0
+    for lsn, state in enumerate(course().states[1:], 1):
+        body = decode_body(course().bodies[lsn - 1], code_version=VERSION)
+        sent = [one.order for one in effects_of(decode(body.payload, body.schema)) if isinstance(one, PlaceOrder)]
+        assert not told.keys() & {one.client_order_id for one in sent}, f"record {lsn} places an order twice"
+        told |= {one.client_order_id: one.id for one in sent}
+        for effect in outstanding(keeping.decode(state).working_orders()):
+            if isinstance(effect, PlaceOrder):
+                again += 1
+                assert told.get(effect.order.client_order_id) == effect.order.id, f"sent anew after record {lsn}"
+    assert len(set(told.values())) == len(told) > 5
+    assert again > 5

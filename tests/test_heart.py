@@ -156,7 +156,7 @@ async def test_a_disk_that_fills_up_refuses_before_numbering_and_recovers(tmp_pa
             await flood(run)
         assert (refused.value.code, str(refused.value)) == ("storage_low", STORAGE_LOW)
         taken = len(run.portfolio.signals)
-        await until(lambda: "storage_low" in run.portfolio.halts)
+        await until(lambda: any(isinstance(one.record.input, StorageTurned) for one in run.told))
         turned = [one.record.input for one in run.told if isinstance(one.record.input, StorageTurned)]
         assert (turned, len(run.portfolio.signals)) == ([StorageTurned(low=True)], taken)
         assert (await run.heart.ask(OperatorAsked("", "look", Ask.HALT))).record.facts
@@ -339,6 +339,17 @@ async def test_a_clock_is_not_moved_back_or_beyond_its_calendar(tmp_path: Path) 
         with pytest.raises(BadUsage, match="ends with 2026-06-30"):
             await run.heart.move(new_york("2029-03-14", "11:00:00"))
         assert run.portfolio.lsn == before
+
+
+async def test_what_is_held_lasts_to_the_end_of_the_calendar(tmp_path: Path) -> None:
+    """Without a print it is held for ever; the clock goes to the last open that is known, and no further."""
+    told = AlertReceived(f'{{"symbol": "{CALL}", "action": "buy", "timeframe": "5m", "target": 999}}', "webhook")
+    async with beating(tmp_path, feed=Tape(tape(tmp_path, DAY, MARKET))) as run:
+        await run.heart.alert(told)
+        await run.heart.move(new_york("2026-06-30", "09:29:59"))
+        assert len(run.portfolio.live_positions()) == 1
+        with pytest.raises(BadUsage, match="before its last open"):
+            await run.heart.move(new_york("2026-06-30", "09:30:00"))
 
 
 async def test_whoever_breaks_a_law_has_an_answer(tmp_path: Path) -> None:
