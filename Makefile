@@ -1,8 +1,9 @@
 # The door: every target makes its own environment first, so that a fresh clone needs only python3 >= 3.11 and make.
 PYTHON ?= python3
 STORM_POINTS ?= 100000
-KILL_ROUNDS ?= 300
+KILL_ROUNDS ?= 1000
 STEP_SEEDS ?= 20
+CLOCK_SEEDS ?= 60
 OTHER_PYTHONS ?=
 FUZZ_SECONDS ?= 1440
 
@@ -40,8 +41,8 @@ bench: $(READY)  ## the figures of this machine
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[bench]'
 	@set -e; for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
-storm: $(READY)  ## STORM_POINTS crash points, KILL_ROUNDS killed daemons, STEP_SEEDS storms of alerts, 2,000 examples a property
-	@STORM_POINTS=$(STORM_POINTS) KILL_ROUNDS=$(KILL_ROUNDS) STEP_SEEDS=$(STEP_SEEDS) $(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=storm
+storm: $(READY)  ## STORM_POINTS crash points, KILL_ROUNDS killed daemons, STEP_SEEDS storms of alerts, CLOCK_SEEDS of clocks, 2,000 examples a property
+	@STORM_POINTS=$(STORM_POINTS) KILL_ROUNDS=$(KILL_ROUNDS) STEP_SEEDS=$(STEP_SEEDS) CLOCK_SEEDS=$(CLOCK_SEEDS) $(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=storm
 
 matrix: $(READY)  ## the same journal in other versions of Python, and from recorded days in every environment
 	@ORACLE_OTHER_PYTHONS="$(OTHER_PYTHONS)" $(BIN)/pytest tests/laws/matrix_long.py

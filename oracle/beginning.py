@@ -142,8 +142,9 @@ def calendar_wanted(portfolio: Portfolio, feed: Feed, now: int) -> Calendar | No
         return None
     if known is None:
         return sessions.build(today - _BEFORE, today + _AFTER)
-    # What was seen last must be in it, however long ago that was.
-    first = min(max(known.first, today - _KEPT), today - _BEFORE, day_of(portfolio.now) - timedelta(days=1))
+    # What was seen last must be in it, however long ago that was, and the last session of all that is held.
+    held = [one.contract.expiry - _BEFORE for one in portfolio.live_positions()]
+    first = min(max(known.first, today - _KEPT), today - _BEFORE, day_of(portfolio.now) - timedelta(days=1), *held)
     return sessions.build(first, today + _AFTER)
 
 

@@ -15,6 +15,8 @@ SPEED_MAX = 100_000
 _LATE_S_MAX = 0.25
 JUMP_NS_MIN = 2 * SECOND
 """Wall clock and monotonic clock that come apart by more than this disagree."""
+_LED_PART = 10
+"""A clock may be led, fast or slow, by this part of the time that passes: time servers stay below it."""
 
 
 class PaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,18 +66,23 @@ class WallClock:
     Until then it goes on from before the jump, so that a wrong hour never gets into a record.
     """
 
+    _ahead: int
+    _running: int
+    _apart: int
+    _by: int
+
     def __init__(self) -> None:
-        self._ahead = time.time_ns() - _running()
-        self._by = 0
+        self.confirm()
 
     def now(self) -> int:
         """The machine's time, without the steps that nobody confirmed."""
-        wall = time.time_ns()
-        ahead = wall - _running()
-        step, self._ahead = ahead - self._ahead, ahead
-        # A clock that is led back slowly is followed, so that years of small corrections are no jump.
-        if abs(step) > JUMP_NS_MIN:
-            self._by += step
+        wall, running = time.time_ns(), _running()
+        # A clock that is led slowly is followed, so that years of small corrections are no jump; many quick ones are.
+        led = max(0, abs(self._apart) - (running - self._running) // _LED_PART)
+        self._apart = (led if self._apart > 0 else -led) + wall - running - self._ahead
+        self._ahead, self._running = wall - running, running
+        if abs(self._apart) > JUMP_NS_MIN:
+            self._by, self._apart = self._by + self._apart, 0
             if abs(self._by) <= JUMP_NS_MIN:
                 self._by = 0
         return wall - self._by
@@ -94,7 +101,9 @@ class WallClock:
 
     def confirm(self) -> None:
         """Believe the machine's time from here on."""
-        self._ahead, self._by = time.time_ns() - _running(), 0
+        self._running = _running()
+        self._ahead = time.time_ns() - self._running
+        self._apart = self._by = 0
 
 
 class FasterClock:
@@ -160,3 +169,46 @@ class StepClock:
 
     def confirm(self) -> None:
         """There is nothing to confirm."""
+
+
+class Trust:
+    """Whether a clock is believed, for a process that tells of it: each time it no longer is, and each time it is again.
+
+    It is not while it has come apart from the machine, nor while it is behind what was seen already; a person who was
+    told may confirm either.
+    """
+
+    def __init__(self, clock: Clock, *, told: bool) -> None:
+        """`told`: whether it was said already that this clock is not believed."""
+        self._clock, self._told = clock, told
+        self._late_confirmed = False
+
+    def turned(self, seen_at: int) -> int | None:
+        """By how many ns the clock is off, or 0 that it agrees again; None while neither is news."""
+        by = self._off(seen_at)
+        if bool(by) == self._told:
+            return None
+        self._told = bool(by)
+        return by
+
+    def confirm(self) -> None:
+        """Believe it from here on, if anybody was told that it is not."""
+        if self._told:
+            self._clock.confirm()
+            self._told, self._late_confirmed = False, True
+
+    def _off(self, seen_at: int) -> int:
+        by, late = self._clock.jumped(), self._late(seen_at)
+        self._late_confirmed &= late < 0
+        if late == 0 or self._late_confirmed:
+            return by
+        if by > 0:
+            # It was wrong from the start, and is no measure of the step that sets it right: it is taken as a start would.
+            self._clock.confirm()
+            by, late = 0, self._late(seen_at)
+        return by or late
+
+    def _late(self, seen_at: int) -> int:
+        """How far the clock is behind an instant that was seen; 0 when it is not, or by no more than clocks are."""
+        behind = self._clock.now() - seen_at
+        return behind if behind < -JUMP_NS_MIN else 0

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from oracle.books import Books
-from oracle.clock import SECOND, Clock, PaceSettings, StepClock, monotonic
+from oracle.clock import SECOND, Clock, PaceSettings, StepClock, Trust, monotonic
 from oracle.inbox import Busy, Inbox, Refusals, Taken
 from oracle.loop import Loop
 from oracle.market.port import Feed
@@ -80,7 +80,7 @@ class Heart:
         self._stopping = False
         self._day: date | None = None
         self._bytes_before = 0
-        self._jump_told = "clock_jumped" in loop.portfolio.halts
+        self._trust = Trust(world.clock, told="clock_jumped" in loop.portfolio.halts)
         self._looked_at = monotonic()
         self._drained_at = monotonic()
 
@@ -262,11 +262,11 @@ class Heart:
                 self._answers.append((self._untold[-1], waiting.answer))
             self.alerts += isinstance(record.input, AlertReceived)
             if isinstance(record.input, OperatorAsked) and record.input.ask is Ask.RESUME:
-                self._clock.confirm()
+                self._trust.confirm()
 
     def _take(self, told: AnyInput) -> Record:
         """Let the loop take in one input now."""
-        return self._steps.take(told, at=self._reached(self._clock.now()))
+        return self._steps.take(told, at=self._reached(max(self._clock.now(), self.portfolio.now)))
 
     def _reached(self, at: int) -> int:
         """An instant that the adopted calendar reaches: a longer one is adopted before anything could come too late."""
@@ -281,9 +281,10 @@ class Heart:
         calendar = self.portfolio.calendar
         if to < self._clock.now():
             raise BadUsage("the clock shows a later instant already: it is only moved forward")
-        if calendar is not None and not calendar.covers(to):
+        # What is held waits for the next open, which must be known.
+        if calendar is not None and to >= calendar.sessions[-1].open:
             raise BadUsage(
-                f"the calendar of this run ends with {calendar.last}: move the clock to an instant before that"
+                f"the calendar of this run ends with {calendar.last}: move the clock to an instant before its last open"
             )
 
     async def _room(self) -> None:
@@ -346,20 +347,17 @@ class Heart:
 
     def _look(self) -> None:
         """Note what nobody sends: a clock that jumped, a disk that filled up, calls that were refused."""
-        portfolio, now = self.portfolio, self._clock.now()
-        behind = now - portfolio.now
-        by = self._clock.jumped() or (behind if behind < -2 * SECOND else 0)
-        if bool(by) != self._jump_told:
-            self._jump_told = bool(by)
+        by = self._trust.turned(self.portfolio.now)
+        if by is not None:
             self._take(ClockJumped(by))
         low = self._writer.storage_low
-        if low != ("storage_low" in portfolio.halts):
+        if low != ("storage_low" in self.portfolio.halts):
             self._take(StorageTurned(low))
         if low:
             # A mark makes the journal try for its reserve again.
             self._writer.mark(Mark.IDLE)
         elif self.refusals is not None and monotonic() - self._drained_at >= _REFUSALS_S * SECOND:
-            self.drain(now)
+            self.drain(self._clock.now())
 
     def drain(self, now: int) -> None:
         """Journal the calls that were refused since the last time."""
@@ -371,8 +369,9 @@ class Heart:
     # -- the end ------------------------------------------------------------------------------------------------
 
     def _check(self) -> None:
-        if self._writer.failure is not None:
-            raise self._writer.failure
+        for failure in (self._writer.failure, self._books.broken):
+            if failure is not None:
+                raise failure
 
     def _fail(self, failure: BaseException) -> None:
         """Let nobody wait for what will not come."""

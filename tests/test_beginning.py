@@ -16,6 +16,7 @@ from state.calendar import Phase
 from state.errors import BadUsage
 from state.inputs import CalendarAdopted, ConfigAdopted, MarketChosen, MarketKind
 from state.portfolio import Portfolio
+from tests.stage import Stage
 from tests.tapes import calendar_of, new_york, tape
 from tests.trades import DAY, MARKET
 
@@ -135,6 +136,19 @@ def test_a_calendar_is_made_anew_before_the_adopted_one_ends() -> None:
     assert longer is not None
     assert (longer.first, longer.last) == (date(2026, 2, 2), date(2026, 9, 1) + timedelta(days=400))
     assert longer.phase(later) is Phase.RTH
+
+
+def test_a_longer_calendar_still_knows_what_is_held() -> None:
+    """A position whose print never came is held for years; each new calendar reaches back to its last session."""
+    stage = Stage(DAY)
+    stage.buy("10:30:00")
+    portfolio = stage.portfolio
+    for day in ("2027-01-04", "2028-01-03"):
+        longer = beginning.calendar_wanted(portfolio, NoMarket(), new_york(day, "10:30:00"))
+        assert longer is not None
+        stage.take(CalendarAdopted(longer), at=new_york(day, "10:30:00"))
+    (held,) = portfolio.live_positions()
+    assert portfolio.instants_of(held.contract)[0] == new_york("2026-02-20", "16:00:00")
 
 
 def test_a_tape_brings_its_calendar_once(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from oracle import clock
-from oracle.clock import SECOND, Clock, FasterClock, StepClock, WallClock
+from oracle.clock import SECOND, Clock, FasterClock, StepClock, Trust, WallClock
 
 START = 1_770_996_600 * SECOND
 EVERY: dict[str, Callable[[], Clock]] = {
@@ -138,3 +138,88 @@ def test_a_bounded_clock_waits_for_what_is_owed(machine: Machine) -> None:
     assert faster.now() == START + 15 * SECOND
     machine.run(1.0)
     assert faster.now() == START + 75 * SECOND
+
+
+def test_many_small_steps_are_a_jump(machine: Machine) -> None:
+    """A clock that gains more than a tenth of the time comes apart as surely as by one step, and is not followed."""
+    wall = WallClock()
+    for _ in range(60):
+        machine.run(1.0, jump=1.5)
+        wall.now()
+    assert wall.jumped() >= 85 * SECOND
+    assert wall.now() <= START + 65 * SECOND
+
+
+def test_a_clock_that_stands_has_come_apart(machine: Machine) -> None:
+    """Seconds that the machine counts and the wall clock does not; led slower by a twentieth it is followed."""
+    wall = WallClock()
+    for _ in range(5):
+        machine.run(1.0, jump=-1.0)
+        wall.now()
+    assert wall.jumped() < -2 * SECOND
+    wall.confirm()
+    for _ in range(3_600):
+        machine.run(1.0, jump=-0.05)
+        assert wall.jumped() == 0
+
+
+# -- trust ------------------------------------------------------------------------------------------------------------
+
+
+def trusting(machine: Machine, *, behind_s: float = 0.0) -> tuple[Trust, int]:
+    """What is believed of a wall clock, and an instant that was seen; the clock begins so far behind that."""
+    machine.run(1.0, jump=-behind_s)
+    return Trust(WallClock(), told=False), START + SECOND
+
+
+def test_a_jump_is_told_once_and_once_that_it_is_over(machine: Machine) -> None:
+    """However often somebody looks."""
+    trust, seen = trusting(machine)
+    assert trust.turned(seen) is None
+    machine.run(1.0, jump=3_600.0)
+    assert [trust.turned(seen) for _ in range(3)] == [3_600 * SECOND, None, None]
+    machine.run(1.0, jump=-3_600.0)
+    assert [trust.turned(seen) for _ in range(3)] == [0, None, None]
+
+
+def test_a_jump_after_a_confirmed_one_is_told(machine: Machine) -> None:
+    """An hour back is confirmed, and the clock is behind what was seen for an hour: another jump meanwhile is news."""
+    trust, seen = trusting(machine)
+    machine.run(1.0, jump=-3_600.0)
+    assert trust.turned(seen) == -3_600 * SECOND
+    trust.confirm()
+    machine.run(1.0)
+    assert trust.turned(seen) is None
+    machine.run(1.0, jump=86_400.0)
+    assert trust.turned(seen) == 86_400 * SECOND
+
+
+def test_a_jump_between_the_word_and_the_next_look_is_told(machine: Machine) -> None:
+    """The word was about the jump before it."""
+    trust, seen = trusting(machine)
+    machine.run(1.0, jump=600.0)
+    assert trust.turned(seen) == 600 * SECOND
+    trust.confirm()
+    machine.run(0.1, jump=600.0)
+    assert trust.turned(seen) == 600 * SECOND
+
+
+def test_a_jump_nobody_was_told_of_cannot_be_confirmed(machine: Machine) -> None:
+    """A word about something else does not make an hour right that was wrong since the last look."""
+    trust, seen = trusting(machine)
+    machine.run(1.0, jump=3_600.0)
+    trust.confirm()
+    assert trust.turned(seen) == 3_600 * SECOND
+
+
+@pytest.mark.parametrize("behind_s", [60.0, 3_600.0, 86_400.0 * 20_000])
+def test_a_clock_that_began_behind_may_be_set_right(machine: Machine, behind_s: float) -> None:
+    """The step that brings it past what was seen is no jump: until then it was wrong, and nobody took it for right."""
+    trust, seen = trusting(machine, behind_s=behind_s)
+    assert trust.turned(seen) == -round(behind_s * SECOND)
+    machine.run(5.0, jump=-30.0)
+    assert trust.turned(seen) is None
+    machine.run(5.0, jump=behind_s + 30.0)
+    assert trust.turned(seen) == 0
+    machine.run(1.0, jump=30.0)
+    assert trust.turned(seen) == 30 * SECOND

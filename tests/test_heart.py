@@ -366,3 +366,21 @@ async def test_whoever_breaks_a_law_has_an_answer(tmp_path: Path) -> None:
 
     with pytest.raises(LawBroken):
         await break_a_law()
+
+
+async def test_a_law_broken_on_the_way_to_the_tables_ends_the_beat(tmp_path: Path) -> None:
+    """It is no trouble of the database that goes away: whoever waits for the tables has it, and the process must end."""
+
+    async def break_a_law() -> None:
+        async with beating(tmp_path) as run:
+            run.heart._books._store.write = law  # type: ignore[method-assign]
+            await run.heart.alert(alert(1))
+            with pytest.raises(LawBroken):
+                await run.heart.settled()
+            await until(lambda: run.inbox._closed is not None)
+
+    async def law(*_: object, **__: object) -> None:
+        raise LawBroken("for a test")
+
+    with pytest.raises(LawBroken):
+        await break_a_law()
