@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from state.errors import OracleFailure
+from state.errors import LawBroken, OracleFailure
 from state.inputs import AlertReceived
 from state.portfolio import Portfolio
 from state.projecting import Projector
@@ -33,6 +33,8 @@ class Books:
 
     trouble: OracleFailure | None
     """What the database refused, until it takes rows again."""
+    broken: LawBroken | None
+    """A law that was broken on the way to the tables: the process must end."""
 
     def __init__(self, store: Store, portfolio: Portfolio, *, snapshot_records: int = SNAPSHOT_RECORDS) -> None:
         self._store, self._portfolio = store, portfolio
@@ -44,7 +46,7 @@ class Books:
         self._readers: list[tuple[int, asyncio.Future[None]]] = []
         self._snapshot_records, self._snapshot_lsn = snapshot_records, portfolio.lsn
         self._bytes, self._full = 0, False
-        self.trouble = None
+        self.trouble, self.broken = None, None
         self.kept: Callable[[], None] = lambda: None
         """Called after a snapshot was kept."""
 
@@ -65,8 +67,9 @@ class Books:
 
     async def written(self, lsn: int) -> None:
         """Return once the tables hold everything up to a durable record. Raises OracleFailure while they cannot."""
-        if self.trouble is not None:
-            raise self.trouble
+        refused = self.broken or self.trouble
+        if refused is not None:
+            raise refused
         if self._full:
             raise OracleFailure("the database refused for too long and lacks records: start again, which fills it")
         if self._store.applied_lsn < lsn:
@@ -76,7 +79,7 @@ class Books:
             await reader
 
     async def run(self) -> None:
-        """Write what is durable, for ever."""
+        """Write what is durable, until cancelled or a law is broken."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -85,6 +88,10 @@ class Books:
                 if self._portfolio.lsn - self._snapshot_lsn >= self._snapshot_records:
                     await self._snapshot()
                 self.trouble = None
+            except LawBroken as broken:
+                self.broken = broken
+                self._answer(broken)
+                return
             except OracleFailure as failure:
                 self.trouble = failure
                 self._answer(failure)
