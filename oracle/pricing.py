@@ -7,7 +7,7 @@ of now. Formulas: Haug, The Complete Guide to Option Pricing Formulas, 2nd editi
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from oracle.normal import DENSITY_AT_ZERO, constant, fill_mills
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
+Table = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 DAYS_PER_YEAR = 365
@@ -31,6 +32,8 @@ UNIT = 1_000_000_000
 MICROS = 1_000_000
 """Quantised prices, theta per day, vega and rho count micro-dollars."""
 
+_GREEK_UNITS = np.array([[UNIT], [UNIT], [UNIT], [MICROS / DAYS_PER_YEAR], [MICROS], [MICROS]], np.float64)
+
 VOL_MAX = 1_000.0
 """Volatilities above 100,000 % per year are refused."""
 
@@ -38,7 +41,11 @@ _PRICE_MIN, _PRICE_MAX = 1e-100, 1e100
 _YEARS_MAX = 1_000.0
 _GROWTH_MAX = 50.0
 _DEVIATION_MIN = constant(1e-14)
-_SIGNIFICANT_BITS = 27
+_SPLITTER = float(2**26 + 1)
+"""Times this, the lower 26 of the 53 bits of a number can be told from the upper 27."""
+_COLUMN_MAX = 1e30
+_QUANTISED = 2_048
+"""Rows quantised at a time, six columns of them side by side."""
 _INT_MAX = float(2**62)
 _ZERO, _HALF, _ONE, _MINUS_HALF = (constant(value) for value in (0.0, 0.5, 1.0, -0.5))
 _DENSITY_AT_ZERO = constant(DENSITY_AT_ZERO)
@@ -293,45 +300,42 @@ def _clamp(terms: Terms, prices: Floats) -> Mask | None:
 # -- quantisation ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Quantised:
-    """Int64 columns: iv, delta, gamma in 1e-9; price, theta per day, vega and rho per 1.00 in micro-dollars."""
-
-    price: Ints
-    iv: Ints
-    delta: Ints
-    gamma: Ints
-    theta: Ints
-    vega: Ints
-    rho: Ints
-
-
 def quantise(column: Floats, unit: float) -> Ints:
     """The nearest integers to `column x unit`, by way of 27 significant bits, a little more than eight decimal digits.
 
     exp and log differ in their last bit between processors, so that the same quote may price to neighbouring floats.
-    The first rounding is exact arithmetic and gives all of them the same number (but for one value in about 1e8 that
-    lies on the very edge), and what follows is then equal everywhere. Halves go to even; results saturate at 2**62.
+    The first rounding is exact arithmetic (Dekker 1971, splitting a number) and gives all of them the same number (but
+    for one value in about 1e8 that lies on the very edge), and what follows is then equal everywhere. Halves of the
+    second go to even; results saturate at 2**62.
     """
-    fraction, exponent = np.frexp(column)
-    rounded = np.ldexp(np.rint(np.ldexp(fraction, _SIGNIFICANT_BITS)), exponent - _SIGNIFICANT_BITS)
-    with np.errstate(over="ignore"):
-        scaled = np.rint(rounded * unit)
-    whole: Ints = np.clip(scaled, -_INT_MAX, _INT_MAX).astype(np.int64)
+    whole: Ints = _quantised(column, unit)
     return whole
 
 
-def quantise_values(values: Values, iv: Floats) -> Quantised:
-    """Integer columns of prices, volatilities and greeks, theta turned from per year into per day."""
-    return Quantised(
-        price=quantise(values.price, MICROS),
-        iv=quantise(iv, UNIT),
-        delta=quantise(values.delta, UNIT),
-        gamma=quantise(values.gamma, UNIT),
-        theta=quantise(values.theta, MICROS / DAYS_PER_YEAR),
-        vega=quantise(values.vega, MICROS),
-        rho=quantise(values.rho, MICROS),
-    )
+def quantise_greeks(values: Values, iv: Floats) -> Table:
+    """IV, delta, gamma, theta, vega and rho as rows of integers: the first three in 1e-9, the others in micro-dollars.
+
+    Theta is turned from per year into per day; vega and rho are per 1.00.
+    """
+    columns = (iv, values.delta, values.gamma, values.theta, values.vega, values.rho)
+    whole = np.empty((len(columns), len(iv)), np.int64)
+    for start in range(0, len(iv), _QUANTISED):
+        part = slice(start, start + _QUANTISED)
+        whole[:, part] = _quantised(np.array([column[part] for column in columns]), _GREEK_UNITS)
+    return whole
+
+
+def _quantised(values: np.ndarray[Any, np.dtype[np.float64]], unit: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """What `quantise` says, for values of any shape and units that fit it."""
+    rounded = np.clip(values, -_COLUMN_MAX, _COLUMN_MAX)
+    spread = rounded * _SPLITTER
+    np.subtract(spread, rounded, out=rounded)
+    np.subtract(spread, rounded, out=rounded)
+    np.multiply(rounded, unit, out=rounded)
+    np.rint(rounded, out=rounded)
+    np.clip(rounded, -_INT_MAX, _INT_MAX, out=rounded)
+    whole: np.ndarray[Any, np.dtype[np.int64]] = rounded.astype(np.int64)
+    return whole
 
 
 # -- checks ---------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Values and greeks obey the laws of option prices, are never NaN, and are the same bits in any batch."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -186,11 +188,12 @@ def test_time_to_expiry_counts_seconds_down_to_one_minute() -> None:
 
 def test_quantised_values_are_in_their_units() -> None:
     """1e-9 for IV, delta and gamma, micro-dollars for the rest, theta per day."""
-    values = Values(*(np.array([x]) for x in (12.5, 0.5, 0.015625, -36.5, 0.25, -0.125)))
-    made = pricing.quantise_values(values, np.array([0.375]))
-    ours = [int(getattr(made, name)[0]) for name in ("price", "iv", "delta", "gamma", "theta", "vega", "rho")]
-    assert ours == [12_500_000, 375_000_000, 500_000_000, 15_625_000, -100_000, 250_000, -125_000]
-    assert all(getattr(made, name).dtype == np.int64 for name in ("price", "iv", "delta"))
+    count = 5_000
+    values = Values(*(np.full(count, x) for x in (12.5, 0.5, 0.015625, -36.5, 0.25, -0.125)))
+    made = pricing.quantise_greeks(values, np.full(count, 0.375))
+    assert (made.dtype, made.shape) == (np.int64, (6, count))
+    assert set(map(tuple, made.T.tolist())) == {(375_000_000, 500_000_000, 15_625_000, -100_000, 250_000, -125_000)}
+    assert pricing.quantise(values.price[:1], pricing.MICROS).tolist() == [12_500_000]
 
 
 @given(st.floats(-1e6, 1e6))
@@ -207,6 +210,16 @@ def test_neighbouring_floats_quantise_alike() -> None:
     assert np.any(down != up)
     for unit in (pricing.UNIT, pricing.MICROS):
         assert np.array_equal(pricing.quantise(down, unit), pricing.quantise(up, unit))
+
+
+@given(st.floats(-1e12, 1e12))
+def test_the_first_rounding_is_to_27_bits(value: float) -> None:
+    """It leaves numbers of 27 bits as they are, and moves any other by half of its 27th bit at most."""
+    fraction, exponent = math.frexp(value)
+    kept = math.ldexp(math.floor(math.ldexp(fraction, 27)), exponent - 27)
+    assert pricing.quantise(np.array([kept]), 1.0)[0] == round(kept)
+    step = math.ldexp(1.0, exponent - 27)
+    assert abs(int(pricing.quantise(np.array([value]), 2.0**20)[0]) - value * 2**20) <= step * 2**19 + 0.5
 
 
 def test_quantising_saturates_rather_than_wraps() -> None:

@@ -28,7 +28,6 @@ among 39,000 American quotes of a recorded chain, those priced within a bit of i
 Column = TypeVar("Column", bound=np.ndarray[tuple[int], Any])
 
 _BID, _ASK, _FLAGS = QUOTE.index("bid"), QUOTE.index("ask"), QUOTE.index("flags")
-_GREEKS = QUOTE[FED:]
 
 
 class Catalogue:
@@ -85,11 +84,10 @@ class Catalogue:
         vol, informed = implied_vol(terms, (bid + ask) / (2.0 * MICROS_PER_USD))
         vol = np.rint(vol * IV_STEPS) / IV_STEPS
         known = usable & informed & (vol > 0.0)
-        greeks = pricing.quantise_values(pricing.price_and_greeks(terms, vol), vol)
-        values = np.zeros((len(codes), 1 + len(_GREEKS)), np.int64)
-        values[:, 0] = known * GREEKS_KNOWN
-        for place, name in enumerate(_GREEKS, 1):
-            np.copyto(values[:, place], getattr(greeks, name), where=known)
+        greeks = pricing.quantise_greeks(pricing.price_and_greeks(terms, vol), vol)
+        values = np.empty((len(codes), len(QUOTE) - FED + 1), np.int64)
+        np.multiply(known, GREEKS_KNOWN, out=values[:, 0])
+        np.multiply(greeks.T, known[:, np.newaxis], out=values[:, 1:])
         return values
 
 
