@@ -60,26 +60,24 @@ class Observer:
         return TickReached(seen, raw.missed)
 
     def _priced(self, raw: RawQuotes, changed: Ints, view: MarketView, now: int) -> Table:
-        """Whole rows of the quotes that changed; what the feed has valued at this spot and instant is taken from it."""
-        quotes = np.zeros((len(changed), len(QUOTE)), np.int64)
+        """Whole rows of the quotes that changed; those the feed has valued at this spot and instant are whole already."""
+        codes, quotes = raw.codes[changed], raw.quotes[changed]
         if not len(changed) or self._catalogue is None:
             return quotes
-        codes, fed = raw.codes[changed], raw.quotes[changed]
         catalogue = self._catalogue
         catalogue.read(self._feed.symbols)
         spot_of = {one.symbol: one.price for one in (*view.spots.values(), *raw.spots)}
         prices = np.array([spot_of.get(symbol, 0) for symbol in catalogue.underlyings], np.int64)
         spot = prices[catalogue.underlying[codes]]
-        if raw.valued is None:
-            values = catalogue.value(codes, fed, spot, now)
-        else:
-            values = raw.valued[changed, 1:]
-            left = np.flatnonzero((fed[:, _AT] != now) | (raw.valued[changed, 0] != spot))
-            if len(left):
-                values[left] = catalogue.value(codes[left], fed[left], spot[left], now)
-        quotes[:, :FED] = fed
-        quotes[:, _FLAGS] |= values[:, 0]
-        quotes[:, FED:] = values[:, 1:]
+        left: slice | Mask = slice(None)
+        if raw.spots_valued is not None:
+            late = (quotes[:, _AT] != now) | (raw.spots_valued[changed] != spot)
+            if not late.any():
+                return quotes
+            codes, spot, left = codes[late], spot[late], late
+        values = catalogue.value(codes, quotes[left], spot, now)
+        quotes[left, _FLAGS] = (quotes[left, _FLAGS] & _TOLD[_FLAGS]) | values[:, 0]
+        quotes[left, FED:] = values[:, 1:]
         return quotes
 
 
@@ -106,11 +104,6 @@ class _Rows:
 
 
 def _changed(view: MarketView, quotes: Table, rows: Ints) -> Mask:
-    """Which quotes are not what the view holds, in any value."""
-    held = rows >= 0
-    if held.all():
-        differs: Mask = ((view.table[rows, :FED] & _TOLD) != quotes).any(axis=1)
-        return differs
-    changed = np.ones(len(rows), np.bool_)
-    changed[held] = ((view.table[rows[held], :FED] & _TOLD) != quotes[held]).any(axis=1)
-    return changed
+    """Which quotes are not what the view holds, in any value that is told; those it does not hold are not asked for."""
+    differs: Mask = (((view.fed(rows) ^ quotes[:, :FED]) & _TOLD) != 0).any(axis=1)
+    return differs | (rows < 0)

@@ -26,9 +26,6 @@ def due(portfolio: Portfolio, settings: Settings) -> tuple[str, ...]:
     book, now = portfolio.book, portfolio.now
     if not len(book):
         return ()
-    trading = _trading(portfolio)
-    if trading is None:
-        return ()
     mark, fresh = book.column("mark"), book.column("mark_at") >= now - settings.gates.quote_age_s_max * SECOND
     wanted = fresh & ((mark <= book.column("stop")) | (mark >= book.column("target")))
     if _passed(portfolio):
@@ -36,6 +33,9 @@ def due(portfolio: Portfolio, settings: Settings) -> tuple[str, ...]:
     if portfolio.asked:
         wanted |= book.column("asked") != 0
     if not wanted.any():
+        return ()
+    trading = _trading(portfolio)
+    if trading is None:
         return ()
     rows = (wanted & trading & book.alive & (book.column("closing") == 0)).nonzero()[0]
     return tuple(one for row in rows if (one := book.ids[row]) is not None)

@@ -97,6 +97,8 @@ def _due(portfolio: Portfolio, now: int) -> set[str]:
 def _settlements(portfolio: Portfolio, now: int) -> Iterator[SettlementWanted]:
     """The prints that expired positions wait for."""
     book, calendar = portfolio.book, portfolio.sessions
+    if not book.dated() or book.dated()[0] > now:
+        return
     over = book.alive & (book.column("expires_at") <= now)
     for row in over.nonzero()[0]:
         contract = portfolio.positions[book.ids[row] or ""].contract

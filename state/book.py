@@ -72,7 +72,7 @@ class Book:
         self.set_instants(position.id, instants)
         columns["mark"][row], columns["mark_at"][row] = position.entry_price, 0
         self.update(position)
-        self._mark_rows(np.array([row]), view)
+        self._mark_rows(slice(row, row + 1), view)
 
     def set_instants(self, position_id: str, instants: tuple[int, int, bool]) -> None:
         """Write (expiry, last trade, trades late) of a position's contract, as the adopted calendar has them."""
@@ -100,7 +100,7 @@ class Book:
     def mark_all(self, view: MarketView) -> None:
         """Mark every row whose quote has both sides; the others keep their last mark, but never above a lone ask."""
         if self.ids:
-            self._mark_rows(np.arange(len(self.ids)), view)
+            self._mark_rows(slice(0, len(self.ids)), view)
 
     def mark_of(self, position_id: str) -> tuple[int, int]:
         """(mark in micro-dollars, the instant of the two-sided quote it came from: 0 when it came from none)."""
@@ -141,20 +141,20 @@ class Book:
         """Find the rows of the contract table again after contracts were retired from it."""
         self._columns["market_row"][: len(self.occs)] = [view.rows.get(occ, -1) for occ in self.occs]
 
-    def _mark_rows(self, rows: Ints, view: MarketView) -> None:
-        market_rows = self._columns["market_row"][rows]
-        known = market_rows >= 0
-        rows, market_rows = rows[known], market_rows[known]
-        sides, columns = view.sides(market_rows), self._columns
+    def _mark_rows(self, part: slice, view: MarketView) -> None:
+        columns = self._columns
+        mark, mark_at, market_row = columns["mark"][part], columns["mark_at"][part], columns["market_row"][part]
+        sides = view.sides(market_row)
         marked = sides.marked
-        columns["mark"][rows[marked]] = sides.mark[marked]
-        columns["mark_at"][rows[marked]] = sides.at[marked]
+        np.copyto(mark, sides.mark, where=marked)
+        np.copyto(mark_at, sides.at, where=marked)
+        if marked.all():
+            return
         # Whatever a position was worth, with no bid and an ask it is worth no more than that ask. This values it; a
         # price exit is judged on both sides only, so the mark counts as none.
-        capped = sides.offered & (sides.ask < columns["mark"][rows])
-        if capped.any():
-            columns["mark"][rows[capped]] = sides.ask[capped]
-            columns["mark_at"][rows[capped]] = 0
+        capped = sides.offered & (sides.ask < mark)
+        np.copyto(mark, sides.ask, where=capped)
+        np.copyto(mark_at, 0, where=capped)
 
     def _drop(self, position_id: str) -> None:
         row = self.row_of.pop(position_id)

@@ -36,6 +36,14 @@ _ROW_BYTES, _QUOTE_BYTES = 4, 8 * len(QUOTE)
 _AT, _BID, _ASK, _FLAGS = _PLACE["at"], _PLACE["bid"], _PLACE["ask"], _PLACE["flags"]
 
 
+def rows_of(*fed: Ints) -> Table:
+    """Rows of `QUOTE` from the columns that a feed tells, nothing priced yet."""
+    table = np.zeros((len(fed[0]), len(QUOTE)), np.int64)
+    for place, column in enumerate(fed):
+        table[:, place] = column
+    return table
+
+
 class Spot(msgspec.Struct, frozen=True, array_like=True):
     """An underlying's price in micro-dollars; `at` is when it was true out there (a bar's end)."""
 
@@ -197,10 +205,15 @@ class MarketView:
         """The listed contracts of an underlying that were observed, in the order of their listing."""
         return (self.contracts[row] for row in self.chains.get(symbol, ()))
 
+    def fed(self, rows: Ints) -> Table:
+        """What was fed of the newest quotes in rows of the table; for -1, anything."""
+        fed: Table = self._table[rows, :FED]
+        return fed
+
     def sides(self, rows: Ints) -> Sides:
-        """Bid, ask, whether there is an ask, and the instant of the quote, for rows of the table."""
+        """Bid, ask, whether there is an ask, and the instant of the quote, for rows of the table; -1 is none of them."""
         table = self._table
-        asked = (table[:, _FLAGS][rows] & ASK_PRESENT) != 0
+        asked = ((table[:, _FLAGS][rows] & ASK_PRESENT) != 0) & (rows >= 0)
         return Sides(table[:, _BID][rows], table[:, _ASK][rows], asked, table[:, _AT][rows])
 
     def greeks(self, occ: str) -> dict[str, int] | None:

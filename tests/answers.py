@@ -5,7 +5,7 @@ from typing import NamedTuple
 from oracle.market.port import Feed, Ints
 from rules.wants import Plan
 from state.calendar import Calendar
-from state.market import FED, SettlementPrint, Spot
+from state.market import FED, QUOTE, SettlementPrint, Spot
 
 
 class Answer(NamedTuple):
@@ -32,6 +32,6 @@ class Answer(NamedTuple):
 def answer(feed: Feed, plan: Plan, now: int, *, calendar: Calendar) -> Answer:
     """What a feed answers to a plan. Quotes are whole rows of integers, one for each contract."""
     raw = feed.observe(plan, now, calendar=calendar)
-    assert (raw.quotes.dtype.name, raw.quotes.shape) == ("int64", (len(raw.codes), FED))
+    assert (raw.quotes.dtype.name, raw.quotes.shape) == ("int64", (len(raw.codes), len(QUOTE)))
     contracts = tuple(feed.symbols[code] for code in raw.codes.tolist())
-    return Answer(raw.source, raw.spots, raw.settlements, raw.missed, contracts, *raw.quotes.T)
+    return Answer(raw.source, raw.spots, raw.settlements, raw.missed, contracts, *raw.quotes[:, :FED].T)

@@ -8,7 +8,7 @@ from oracle.market.ahead import AHEAD
 from oracle.market.tape import Tape
 from oracle.observe import Observer
 from rules.wants import Plan
-from state.market import GREEKS_KNOWN, QUOTE
+from state.market import FED, GREEKS_KNOWN, QUOTE
 from tests.tapes import calendar_of, new_york, opened, tape
 
 DAY = "2026-02-13"
@@ -41,7 +41,10 @@ class Unvalued:
     def observe(self, plan: Plan, now: int, *, calendar):
         """The tape's answer without its values."""
         raw = self.recorded.observe(plan, now, calendar=calendar)
-        return type(raw)(raw.source, raw.spots, raw.settlements, raw.codes, raw.quotes, raw.missed)
+        quotes = raw.quotes.copy()
+        quotes[:, QUOTE.index("flags")] &= ~GREEKS_KNOWN
+        quotes[:, FED:] = 0
+        return type(raw)(raw.source, raw.spots, raw.settlements, raw.codes, quotes, raw.missed)
 
 
 def test_ahead_or_not_a_tick_is_the_same(tmp_path: Path) -> None:
@@ -70,5 +73,6 @@ def test_a_quote_without_a_price_of_its_underlying_has_no_values(tmp_path: Path)
     for clock, spots in (("10:00:00", 0), ("10:01:00", 1)):
         raw = recorded.observe(plan, new_york(DAY, clock), calendar=CALENDAR)
         assert len(raw.spots) == spots
-        assert raw.valued is not None
-        assert not raw.valued.any()
+        assert raw.spots_valued is not None
+        assert not raw.spots_valued.any()
+        assert not raw.quotes[:, FED:].any()

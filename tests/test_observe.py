@@ -129,7 +129,7 @@ class Late:
     def observe(self, plan: Plan, now: int, *, calendar: object) -> RawQuotes:
         """Nothing but the names of what is missing."""
         none = np.zeros(0, np.int64)
-        return RawQuotes("late", (), (), none, none.reshape(0, FED), missed=plan.contracts)
+        return RawQuotes("late", (), (), none, none.reshape(0, len(QUOTE)), missed=plan.contracts)
 
     def next_instant(self, after: int) -> None:
         """Never."""

@@ -11,7 +11,7 @@ from oracle.market.port import Carry, Feed
 from oracle.market.tape import Tape
 from rules.wants import ChainSlice, Plan, SettlementWanted
 from state import contract as contracts
-from state.market import ASK_PRESENT, SIZES_KNOWN, SettlementPrint, Spot
+from state.market import ASK_PRESENT, GREEKS_KNOWN, SIZES_KNOWN, SettlementPrint, Spot
 from tests.answers import answer
 from tests.tapes import calendar_of, new_york, tape
 
@@ -58,7 +58,7 @@ def test_a_feed_keeps_its_promises(made: Callable[[Path], Feed], clock: str, tmp
     told: list[Spot | SettlementPrint] = [*raw.spots, *raw.settlements]
     assert all(0 < one.at <= now and one.price > 0 and one.symbol == "SPY" for one in told)
     assert not any(occ.startswith("NONE") for occ in raw.contracts)
-    assert not np.any(raw.flags & ~(ASK_PRESENT | SIZES_KNOWN))
+    assert not np.any(raw.flags & ~(ASK_PRESENT | SIZES_KNOWN | GREEKS_KNOWN))
     assert not np.any(raw.ask[raw.flags & ASK_PRESENT == 0])
     unsized = raw.flags & SIZES_KNOWN == 0
     assert not np.any(raw.bid_size[unsized] | raw.ask_size[unsized])

@@ -5,7 +5,7 @@ import numpy as np
 from oracle.market.port import Carry, RawQuotes
 from rules.wants import Plan
 from state.calendar import Calendar
-from state.market import FED
+from state.market import QUOTE
 
 
 class NoMarket:
@@ -21,4 +21,4 @@ class NoMarket:
 
     def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:  # noqa: ARG002  The port asks so.
         """No price and no quote, at any instant."""
-        return RawQuotes(self.source, (), (), np.zeros(0, np.int64), np.zeros((0, FED), np.int64))
+        return RawQuotes(self.source, (), (), np.zeros(0, np.int64), np.zeros((0, len(QUOTE)), np.int64))

@@ -9,17 +9,18 @@ from oracle.market.port import Carry, Ints
 from oracle.market.recording import Recording
 from oracle.market.valuing import Catalogue
 from state.calendar import Calendar
-from state.market import Table
+from state.market import ASK_PRESENT, FED, QUOTE, SIZES_KNOWN, Table
 
 AHEAD = 64
 """So many coming quotes of a contract are priced with the one that is wanted."""
 
-_VALUES = 8
-_SPOT = 0
+_UNPRICED = -1
+_TOLD = ASK_PRESENT | SIZES_KNOWN
+_FLAGS = QUOTE.index("flags")
 
 
 class Ahead:
-    """Values of the quote rows of one recording."""
+    """The quote rows of one recording, priced where somebody came near them."""
 
     def __init__(self, recorded: Recording, carry: Carry) -> None:
         self._recorded, self._carry = recorded, carry
@@ -30,30 +31,31 @@ class Ahead:
         self._place = np.empty_like(self._order)
         self._place[self._order] = np.arange(len(self._order))
         self._end = np.cumsum(np.bincount(quotes.code, minlength=len(quotes.symbols)))
-        self._values: Table = np.zeros((len(quotes.at), _VALUES), np.int64)
-        self._done = np.zeros(len(quotes.at), np.bool_)
+        self._spot = np.full(len(quotes.at), _UNPRICED, np.int64)
 
-    def values(self, rows: Ints, calendar: Calendar) -> Table:
-        """(spot, flag, IV, greeks) of quote rows, each at its own instant; see `oracle.market.port.RawQuotes`."""
+    def quotes(self, rows: Ints, calendar: Calendar) -> tuple[Table, Ints]:
+        """(whole rows, the spots they were valued at), each at its own instant; see `oracle.market.port.RawQuotes`."""
         if self._catalogue is None or self._catalogue.calendar is not calendar:
             self._catalogue = Catalogue(calendar, self._carry)
             self._catalogue.read(self._recorded.quotes.symbols)
-            self._done[:] = False
-        if not self._done[rows].all():
-            self._fill(rows[~self._done[rows]], self._catalogue)
-        values: Table = self._values[rows]
-        return values
+            self._spot[:] = _UNPRICED
+        spots: Ints = self._spot[rows]
+        if len(spots) and spots.min() == _UNPRICED:
+            self._fill(rows[spots == _UNPRICED], self._catalogue)
+            spots = self._spot[rows]
+        return self._recorded.quotes.table[rows], spots
 
     def _fill(self, rows: Ints, catalogue: Catalogue) -> None:
         quotes = self._recorded.quotes
         places = self._place[rows][:, np.newaxis] + np.arange(AHEAD)
         coming = self._order[places[places < self._end[quotes.code[rows]][:, np.newaxis]]]
-        coming = coming[~self._done[coming]]
-        codes, at = quotes.code[coming], quotes.at[coming]
-        spots = self._spots(catalogue, codes, at)
-        self._values[coming, _SPOT] = spots
-        self._values[coming, _SPOT + 1 :] = catalogue.value(codes, quotes.table[coming], spots, at)
-        self._done[coming] = True
+        coming = coming[self._spot[coming] == _UNPRICED]
+        codes, at, whole = quotes.code[coming], quotes.at[coming], quotes.table[coming]
+        self._spot[coming] = spots = self._spots(catalogue, codes, at)
+        values = catalogue.value(codes, whole, spots, at)
+        whole[:, _FLAGS] = (whole[:, _FLAGS] & _TOLD) | values[:, 0]
+        whole[:, FED:] = values[:, 1:]
+        quotes.table[coming] = whole
 
     def _spots(self, catalogue: Catalogue, codes: Ints, at: Ints) -> Ints:
         """The price of each contract's underlying at an instant each; 0 where it is not known."""

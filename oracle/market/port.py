@@ -32,12 +32,12 @@ class Carry(msgspec.Struct, frozen=True):
 class RawQuotes:
     """What a feed knows of a plan: spots, settlement prints, and one quote per contract.
 
-    `codes` (shape (n,)) are places in the feed's `symbols`, each at most once; `quotes` (shape (n, FED)) holds the values of
-    `state.market.QUOTE` that a feed tells. Prices are micro-dollars per share; a missing bid is 0. The flags are ASK_PRESENT
-    and SIZES_KNOWN; without them the ask, or both sizes, are 0. `missed` names what could not be had in time.
+    `codes` (shape (n,)) are places in the feed's `symbols`, each at most once; `quotes` (shape (n, values)) are rows of
+    `state.market.QUOTE`, of which a feed tells the first FED. Prices are micro-dollars per share; a missing bid is 0. The flags
+    are ASK_PRESENT and SIZES_KNOWN; without them the ask, or both sizes, are 0. `missed` names what could not be had in time.
 
-    A feed that knows what comes next may price many quotes at once: `valued` (shape (n, 8)) then holds the spot at the
-    quote's own instant, and what `oracle.market.valuing` made of the quote at that spot and instant.
+    A feed that knows what comes next may price many quotes at once: then the rows are whole, and `spots_valued` (shape
+    (n,)) is the price of each underlying, at the quote's own instant, at which `oracle.market.valuing` valued it.
     """
 
     source: str
@@ -46,7 +46,7 @@ class RawQuotes:
     codes: Ints
     quotes: Table
     missed: tuple[str, ...] = ()
-    valued: Table | None = None
+    spots_valued: Ints | None = None
 
 
 class Feed(Protocol):

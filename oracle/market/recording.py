@@ -20,7 +20,7 @@ from state import money
 from state.calendar import SECOND
 from state.contract import Contract
 from state.errors import BadUsage
-from state.market import ASK_PRESENT, QUOTE, SIZES_KNOWN, SettlementPrint, Table
+from state.market import ASK_PRESENT, QUOTE, SIZES_KNOWN, SettlementPrint, Table, rows_of
 
 FORMAT = 1
 LABEL_FILE = "tape.toml"
@@ -69,7 +69,7 @@ class Bars:
 class Quotes:
     """All quote rows in the order of the file; `code` numbers the contracts in the order they first appear.
 
-    `table` (shape (rows, FED)) holds what a feed tells of each, `at` its first column once more, side by side.
+    `table` holds the rows as they travel, nothing priced yet; its first column is `at` once more, values side by side.
     """
 
     contracts: tuple[Contract, ...]
@@ -224,16 +224,13 @@ def _read_quotes(path: Path) -> Quotes:
         symbols=tuple(one.occ for one in listed),
         code=codes,
         at=at,
-        table=np.stack(
-            (
-                at,
-                bid,
-                np.where(asked, ask, 0),
-                np.where(sized, bid_size, 0),
-                np.where(sized, ask_size, 0),
-                asked.astype(np.int64) * ASK_PRESENT + sized.astype(np.int64) * SIZES_KNOWN,
-            ),
-            axis=1,
+        table=rows_of(
+            at,
+            bid,
+            np.where(asked, ask, 0),
+            np.where(sized, bid_size, 0),
+            np.where(sized, ask_size, 0),
+            asked.astype(np.int64) * ASK_PRESENT + sized.astype(np.int64) * SIZES_KNOWN,
         ),
     )
 

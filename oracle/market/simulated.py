@@ -22,7 +22,7 @@ from oracle.pricing import MICROS, Floats, Terms
 from rules.wants import Plan, SettlementWanted
 from state import contract as contracts
 from state.calendar import Calendar, Session
-from state.market import ASK_PRESENT, SIZES_KNOWN, SettlementPrint, Table
+from state.market import ASK_PRESENT, SIZES_KNOWN, SettlementPrint, Table, rows_of
 from state.money import MICROS_PER_USD
 
 _COURSES_MAX = 512
@@ -160,7 +160,7 @@ def _quotes(groups: Groups, now: int) -> Table:
     roots = [one.series.root for one in options]
     bid, ask = spread.sides(price, width, distance=distance, roots=roots)
     flags = np.full(len(options), ASK_PRESENT | SIZES_KNOWN, np.int64)
-    return np.stack((seen.at, bid, ask, np.where(bid > 0, seen.bid_size, 0), seen.ask_size, flags), axis=1)
+    return rows_of(seen.at, bid, ask, np.where(bid > 0, seen.bid_size, 0), seen.ask_size, flags)
 
 
 def _chain(groups: Groups, options: list[Option], seen: Moment) -> tuple[Terms, Mood, Floats]:

@@ -4,6 +4,7 @@ Deliberately absent: how a tape is written down (`oracle.market.recording`), pri
 caller's.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -19,19 +20,34 @@ from rules.wants import ChainSlice, Plan, SettlementWanted
 from state.calendar import Calendar
 from state.contract import Contract
 from state.errors import BadUsage
-from state.market import SettlementPrint, Spot
+from state.market import Mask, SettlementPrint, Spot
 
 CLOSING_PRINT_NS = 300 * 10**9
 """Without an official print, the last close of an underlying this near the session close settles PM contracts."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Chain:
-    """The contracts of one root and expiry: their codes, and beside each its strike."""
+    """The contracts of one root and expiry, and those of them that are near a price; the last answer is kept."""
 
-    expiry: date
-    codes: Ints
-    strikes: Ints
+    def __init__(self, expiry: date, codes: Ints, strikes: Ints) -> None:
+        self.expiry = expiry
+        self.codes = codes
+        self._strikes = strikes
+        self._listed = b""
+        self._levels: list[int] = []
+        self._near: dict[tuple[int, int], Ints] = {}
+
+    def near(self, listed: Mask, spot: int, each_side: int) -> Ints:
+        """The codes of the nearest listed strikes: so many at or below the spot, and as many above."""
+        if (now_listed := listed.tobytes()) != self._listed:
+            self._listed, self._near = now_listed, {}
+            self._levels = np.unique(self._strikes[listed]).tolist()
+        middle = bisect_right(self._levels, spot)
+        if (middle, each_side) not in self._near:
+            near = self._levels[max(0, middle - each_side) : middle + each_side] or [0]
+            inside = (self._strikes >= near[0]) & (self._strikes <= near[-1])
+            self._near[middle, each_side] = self.codes[listed & inside]
+        return self._near[middle, each_side]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,7 @@ class Tape:
         self._listings = _listings(self._quotes.contracts)
         self._latest = _Latest(self._quotes)
         self._ahead = Ahead(recorded, self.carry)
+        self._wanted: tuple[tuple[str, ...], list[Ints], Ints] = ((), [], np.zeros(0, np.int64))
         printed = np.array([one.at for one in self._settlements.values()], np.int64)
         self.instants: Ints = np.unique(
             np.concatenate([printed, self._quotes.at, *(bars.at for bars in self._bars.values())])
@@ -117,11 +134,10 @@ class Tape:
         """
         self._latest.move(now)
         today = calendar.midnight_of(calendar.day_of(now))
-        named = [self._codes[occ] for occ in plan.contracts if occ in self._codes]
         near = [codes for wanted in plan.slices for codes in self._near(wanted, now, today=today)]
-        codes = np.unique(np.concatenate([np.array(named, np.int64), *near]))
-        rows = self._latest.row[codes]
+        rows = self._latest.row[self._united(plan.contracts, near)]
         rows = rows[rows >= 0]
+        quotes, spots_valued = self._ahead.quotes(rows, calendar)
         return RawQuotes(
             source=self.source,
             spots=tuple(spot for symbol in plan.symbols if (spot := self._spot(symbol, now)) is not None),
@@ -129,8 +145,8 @@ class Tape:
                 one for wanted in plan.settlements if (one := self._settlement(wanted, now, calendar)) is not None
             ),
             codes=self._quotes.code[rows],
-            quotes=self._quotes.table[rows],
-            valued=self._ahead.values(rows, calendar),
+            quotes=quotes,
+            spots_valued=spots_valued,
         )
 
     # -- private ------------------------------------------------------------------------------------------------
@@ -148,15 +164,22 @@ class Tape:
         listing = self._listings.get(wanted.symbol)
         if spot is None or listing is None:
             return
-        newest = int(self._latest.at[listing.codes].max())
-        if newest == 0:
-            return
         for chain in listing.chains:
             if wanted.first <= chain.expiry <= wanted.last:
-                listed = self._latest.at[chain.codes] >= min(today, newest)
-                yield _nearest(
-                    chain.codes[listed], chain.strikes[listed], spot.price, each_side=wanted.strikes_each_side
-                )
+                listed = self._latest.at[chain.codes] >= today
+                if not listed.any():
+                    newest = int(self._latest.at[listing.codes].max())
+                    listed = self._latest.at[chain.codes] >= max(1, min(today, newest))
+                yield chain.near(listed, spot.price, wanted.strikes_each_side)
+
+    def _united(self, named: tuple[str, ...], near: list[Ints]) -> Ints:
+        """The codes of all that is wanted, ascending, each once; the last answer is kept."""
+        before, parts, codes = self._wanted
+        if before != named or len(parts) != len(near) or any(a is not b for a, b in zip(parts, near, strict=True)):
+            known = np.array([self._codes[occ] for occ in named if occ in self._codes], np.int64)
+            codes = np.unique(np.concatenate([known, *near]))
+            self._wanted = named, near, codes
+        return codes
 
     def _settlement(self, wanted: SettlementWanted, now: int, calendar: Calendar) -> SettlementPrint | None:
         """The official print once it is known; where the tape has none, the close of the session for PM contracts.
@@ -173,14 +196,6 @@ class Tape:
         if last is None or last.at <= session.close - CLOSING_PRINT_NS:
             return None
         return SettlementPrint(wanted.symbol, wanted.day, wanted.opening, last.price, last.at)
-
-
-def _nearest(codes: Ints, strikes: Ints, spot: int, *, each_side: int) -> Ints:
-    """The codes of the nearest strikes: so many at or below the spot, and as many above."""
-    levels = np.unique(strikes)
-    middle = int(np.searchsorted(levels, spot, "right"))
-    near = levels[max(0, middle - each_side) : middle + each_side]
-    return codes[(strikes >= near[0]) & (strikes <= near[-1])] if len(near) else codes[:0]
 
 
 def _listings(listed: tuple[Contract, ...]) -> dict[str, _Listing]:
