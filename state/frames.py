@@ -11,7 +11,7 @@ of one run carries it, so frames differ between machines while the digest chain 
 import contextlib
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -127,11 +127,12 @@ class _Frame(NamedTuple):
 def encode_content(seen_at: int, kind: str, *, schema: int, payload: bytes) -> bytes:
     """Bytes of a record but its number. Raises LawBroken when a part is larger than the format allows."""
     name = kind.encode()
-    if not 0 < len(name) <= 255 or len(payload) > PAYLOAD_BYTES_MAX:
-        message = f"a record has a kind of {len(name)} bytes (1 to 255) and a payload of {len(payload)} bytes"
+    size = len(name)
+    if not 0 < size <= 255 or len(payload) > PAYLOAD_BYTES_MAX:
+        message = f"a record has a kind of {size} bytes (1 to 255) and a payload of {len(payload)} bytes"
         raise LawBroken(f"{message} (at most {PAYLOAD_BYTES_MAX}); bound the input before it is numbered")
     try:
-        return b"".join((_CONTENT_HEAD.pack(seen_at, schema, len(name)), name, payload))
+        return _CONTENT_HEAD.pack(seen_at, schema, size) + name + payload
     except struct.error as refusal:
         raise LawBroken(f"seen_at {seen_at} or schema {schema} of a record is outside its range") from refusal
 
@@ -163,10 +164,16 @@ def seed_of(header: Header) -> int:
     return crc32(header.run.run_id + _NUMBER.pack(header.first_lsn))
 
 
-def encode_frame(body: bytes, synced_lsn: int, *, seed: int) -> bytes:
-    """Frame of a body."""
-    covered = _COVERED.pack(len(body), synced_lsn)
-    return b"".join((covered, _CHECK.pack(crc32(body, crc32(covered, seed))), body))
+def encode_frames(bodies: Sequence[bytes], synced_lsn: int, *, seed: int) -> bytes:
+    """Frames of some bodies, one behind the other."""
+    parts: list[bytes] = []
+    # Once per record of a live journal: names in reach, and no call that a batch can do without.
+    add, head, covered = parts.append, _FRAME_HEAD.pack, _COVERED.pack
+    for body in bodies:
+        size = len(body)
+        add(head(size, synced_lsn, crc32(body, crc32(covered(size, synced_lsn), seed))))
+        add(body)
+    return b"".join(parts)
 
 
 def encode_mark(mark: Mark, synced_lsn: int, *, seed: int) -> bytes:

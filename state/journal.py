@@ -6,9 +6,11 @@ any meaning of the payloads.
 """
 
 import contextlib
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from errno import ENOSPC
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +30,7 @@ from state.frames import (
     chained,
     encode_body,
     encode_content,
-    encode_frame,
+    encode_frames,
     encode_header,
     encode_mark,
     scan_segment,
@@ -127,13 +129,14 @@ class Journal:
         """Number and buffer a record already encoded. Raises LawBroken when it cannot fit in a segment."""
         if self._failure is not None:
             self._check_usable()
-        self.check_fits(content)
-        self.last_lsn += 1
-        body = encode_body(self.last_lsn, content)
-        self.chain = chained(self.chain, body)
+        if len(content) > self._content_bytes_max:
+            self.check_fits(content)
+        self.last_lsn = lsn = self.last_lsn + 1
+        body = encode_body(lsn, content)
+        self.chain = chain = chained(self.chain, body)
         self._pending.append(body)
-        self._digests.append(self.chain)
-        return self.last_lsn
+        self._digests.append(chain)
+        return lsn
 
     def check_fits(self, content: bytes) -> None:
         """Raise LawBroken when an encoded record cannot fit in a segment."""
@@ -355,11 +358,10 @@ class Journal:
 
     def _next_batch(self) -> tuple[int, bytes]:
         """How many pending records go into the next write, and their frames."""
-        parts: list[bytes] = []
-        room, size = min(self._room, self._limits.batch_bytes_max), 0
-        for body in self._pending:
-            size += FRAME_HEAD_BYTES + len(body)
-            if size > room and (parts or size > self._room):
-                break
-            parts.append(encode_frame(body, self.durable_lsn, seed=self._seed))
-        return len(parts), b"".join(parts)
+        bodies = self._pending
+        room = min(self._room, self._limits.batch_bytes_max)
+        if sum(map(len, bodies)) + FRAME_HEAD_BYTES * len(bodies) > room:
+            sizes = list(accumulate(FRAME_HEAD_BYTES + len(body) for body in bodies))
+            # One record may be larger than a batch, but not than what is left of the segment.
+            bodies = bodies[: bisect_right(sizes, room) or int(sizes[0] <= self._room)]
+        return len(bodies), encode_frames(bodies, self.durable_lsn, seed=self._seed)

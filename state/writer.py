@@ -35,7 +35,9 @@ class Writer:
     ) -> None:
         """Start the thread."""
         self._journal, self._released, self._bounds = journal, released, bounds or Bounds()
-        self._changed = threading.Condition()
+        self._records_max, self._bytes_max = self._bounds.records_max, self._bounds.bytes_max
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: list[bytes] = []
         self._bytes_ahead = self._bytes_written = 0
         self._mark: Mark | None = None
@@ -69,8 +71,7 @@ class Writer:
     @property
     def full(self) -> bool:
         """Whether the next `submit` would have to wait for the disk."""
-        ahead = self._last_lsn - self._durable[0]
-        return ahead >= self._bounds.records_max or self._bytes_ahead >= self._bounds.bytes_max
+        return self._last_lsn - self._durable[0] >= self._records_max or self._bytes_ahead >= self._bytes_max
 
     @property
     def bytes_written(self) -> int:
@@ -95,17 +96,19 @@ class Writer:
         """
         content = encode_content(seen_at, kind, schema=schema, payload=payload)
         self._journal.check_fits(content)
-        with self._changed:
+        size = len(content)
+        with self._lock:
             if self.full:
                 self._changed.wait_for(lambda: self._ended or not self.full)
             if self._ended or self._closing:
                 self._check_usable()
-            if not self._waiting:
+            waiting = self._waiting
+            if not waiting:
                 self._changed.notify_all()
-            self._last_lsn += 1
-            self._bytes_ahead += len(content)
-            self._waiting.append(content)
-            return self._last_lsn
+            self._last_lsn = lsn = self._last_lsn + 1
+            self._bytes_ahead += size
+            waiting.append(content)
+            return lsn
 
     def wait_durable(self, lsn: int) -> None:
         """Return once a submitted record is durable. Raises DiskFailed when it never will be."""

@@ -290,13 +290,13 @@ def _frames(rest: bytes) -> tuple[list[bytes], list[bytes]]:
                 told = part if kind else frames.encode_body(lsn, content)
                 lsn += kind == 0
                 right.append(told)
-                laid.append(frames.encode_frame(told, synced, seed=_SEED))
+                laid.append(frames.encode_frames([told], synced, seed=_SEED))
             case 1:
                 laid.append(frames.encode_mark(frames.Mark(1 + size % 3), synced, seed=_SEED))
             case 2:
                 laid.append(bytes(size))
             case 4:
-                laid.append(frames.encode_frame(part, synced, seed=_SEED ^ 1))
+                laid.append(frames.encode_frames([part], synced, seed=_SEED ^ 1))
             case _:
                 laid.append(part)
     return laid, right

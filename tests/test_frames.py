@@ -20,7 +20,7 @@ from state.frames import (
     decode_header,
     encode_body,
     encode_content,
-    encode_frame,
+    encode_frames,
     encode_header,
     encode_mark,
     scan_segment,
@@ -44,7 +44,7 @@ def segment_of(*frames: bytes) -> bytes:
 
 def frame_of(lsn: int, synced_lsn: int) -> bytes:
     """A record in its frame."""
-    return encode_frame(body_of(lsn), synced_lsn, seed=SEED)
+    return encode_frames([body_of(lsn)], synced_lsn, seed=SEED)
 
 
 @given(
@@ -137,7 +137,7 @@ TORN = b"\x30garbage"
             1,
             54 + len(frame_of(3, 1)),
         ),
-        ("the frame of another run follows", [encode_frame(body_of(1), 0, seed=SEED ^ 1)], 0, len(frame_of(1, 0))),
+        ("the frame of another run follows", [encode_frames([body_of(1)], 0, seed=SEED ^ 1)], 0, len(frame_of(1, 0))),
     ],
 )
 def test_a_tail_that_nothing_proves_is_torn(why: str, frames: list[bytes], lsn: int, torn: int) -> None:
@@ -179,7 +179,7 @@ def test_only_the_last_segment_may_be_open() -> None:
 def test_any_changed_byte_gives_a_prefix_or_damage(payloads: list[bytes], draw: st.DataObject) -> None:
     """One changed byte never yields a record that was not written nor one out of its place."""
     bodies = [body_of(lsn, payload) for lsn, payload in enumerate(payloads, 1)]
-    raw = bytearray(segment_of(*(encode_frame(body, lsn, seed=SEED) for lsn, body in enumerate(bodies))))
+    raw = bytearray(segment_of(*(encode_frames([body], lsn, seed=SEED) for lsn, body in enumerate(bodies))))
     place = draw.draw(st.integers(0, len(raw) - 1))
     raw[place] ^= draw.draw(st.integers(1, 255))
     try:
@@ -197,7 +197,7 @@ def test_any_frame_lost_doubled_or_moved_gives_a_prefix_or_damage(
     bodies, frames = [body_of(lsn) for lsn in range(1, sum(batches) + 1)], []
     for size in batches:
         synced = len(frames)
-        frames += [encode_frame(body, synced, seed=SEED) for body in bodies[synced : synced + size]]
+        frames += [encode_frames([body], synced, seed=SEED) for body in bodies[synced : synced + size]]
     frames += [encode_mark(Mark.IDLE, len(bodies), seed=SEED)] * marked
     frame = frames.pop(draw.draw(st.integers(0, len(frames) - 1), "taken"))
     for place in sorted(draw.draw(st.lists(st.integers(0, len(frames)), max_size=2), "put back"), reverse=True):
