@@ -32,6 +32,7 @@ REMEDY: Final = "nothing was changed, restore it from a copy, or see `oracle jou
 _MAGIC: Final = b"oraclejl"
 _HEADER = struct.Struct("<8sHBB16sQQ32s")
 _FRAME_HEAD = struct.Struct("<IQI")
+_RECORD_HEAD = struct.Struct("<IQIQ")
 _COVERED = struct.Struct("<IQ")
 _CHECK = struct.Struct("<I")
 _BODY_HEAD = struct.Struct("<QqHB")
@@ -97,12 +98,12 @@ class Scan(msgspec.Struct, frozen=True):
 
     def bodies(self) -> Iterator[bytes]:
         """Encoded bodies of the valid frames, in order."""
-        offset = HEADER_BYTES
-        while offset < self.end:
-            (length,) = _CHECK.unpack_from(self.raw, offset)
+        offset, end, raw, unpack = HEADER_BYTES, self.end, self.raw, _CHECK.unpack_from
+        while offset < end:
+            (length,) = unpack(raw, offset)
             offset += FRAME_HEAD_BYTES
-            if length not in _MARK_LENGTHS:
-                yield self.raw[offset : offset + length]
+            if length < _MARK_BIT:
+                yield raw[offset : offset + length]
                 offset += length
 
     @property
@@ -115,6 +116,15 @@ class Scan(msgspec.Struct, frozen=True):
     def empty(self) -> bool:
         """Whether the segment holds no record."""
         return self.last_lsn < self.header.first_lsn
+
+
+class _Place(NamedTuple):
+    """So far the frames are those written: up to `offset`, record `lsn` and the digest after it."""
+
+    offset: int
+    lsn: int
+    synced_lsn: int
+    chain: bytes
 
 
 class _Frame(NamedTuple):
@@ -152,6 +162,12 @@ def decode_body(body: bytes, *, code_version: str) -> Body:
     if not size or split > len(body):
         raise ValueError(f"a body of {len(body)} bytes cannot have a kind of {size} bytes")
     return Body(lsn, seen_at, body[_BODY_HEAD.size : split].decode(), schema, body[split:], code_version)
+
+
+def encode_again(body: Body) -> bytes:
+    """The bytes that `decode_body` was given."""
+    name = body.kind.encode()
+    return _BODY_HEAD.pack(body.lsn, body.seen_at, body.schema, len(name)) + name + body.payload
 
 
 def chained(chain: bytes, body: bytes) -> bytes:
@@ -243,13 +259,16 @@ def sound_frames(name: str, raw: bytes) -> Scan:
         header = decode_header(raw)
     except ValueError as refusal:
         raise damaged(name, 0, why=str(refusal)) from refusal
-    seed, offset, lsn, chain = seed_of(header), HEADER_BYTES, header.first_lsn - 1, header.chain
-    synced_lsn, sealed = lsn, False
-    while not sealed and (frame := _frame_at(raw, offset, seed)) is not None and _follows(frame, lsn, synced_lsn):
-        if frame.mark is None:
-            lsn, chain = lsn + 1, chained(chain, frame.body)
-        synced_lsn, sealed, offset = frame.synced_lsn, frame.mark is Mark.SEAL, frame.end
-    return Scan(name, raw, header, offset, lsn, chain, sealed, _used(raw, offset) - offset)
+    seed, first, sealed = seed_of(header), header.first_lsn - 1, False
+    place = _Place(HEADER_BYTES, first, first, header.chain)
+    while not sealed:
+        place = _after_records(raw, place, seed)
+        frame = _frame_at(raw, place.offset, seed)
+        if frame is None or not _follows(frame, place):
+            break
+        place, sealed = place._replace(offset=frame.end, synced_lsn=frame.synced_lsn), frame.mark is Mark.SEAL
+    offset = place.offset
+    return Scan(name, raw, header, offset, place.lsn, place.chain, sealed, _used(raw, offset) - offset)
 
 
 def salvaged(raw: bytes, first_lsn: int) -> Iterator[bytes]:
@@ -281,13 +300,28 @@ def _used(raw: bytes, offset: int) -> int:
     return offset + len(raw[offset:end].rstrip(b"\0"))
 
 
-def _follows(frame: _Frame, lsn: int, synced_lsn: int) -> bool:
-    """Whether a valid frame may stand after record `lsn`: no gap, nothing twice, no claim beyond what came before."""
-    if not synced_lsn <= frame.synced_lsn <= lsn:
+def _after_records(raw: bytes, place: _Place, seed: int) -> _Place:
+    """Where the records end that are valid and follow one another: no gap, nothing twice, no claim beyond what came before."""
+    offset, lsn, synced_lsn, chain = place
+    unpack, last_start = _RECORD_HEAD.unpack_from, len(raw) - _RECORD_HEAD.size
+    # Every start walks every record here: one look at its head, and no call that can be done without.
+    while offset <= last_start:
+        length, claimed_lsn, check, number = unpack(raw, offset)
+        start = offset + FRAME_HEAD_BYTES
+        body = raw[start : start + length] if _BODY_HEAD.size < length <= _BODY_BYTES_MAX else b""
+        if number != lsn + 1 or not synced_lsn <= claimed_lsn <= lsn or len(body) != length:
+            break
+        if crc32(body, crc32(raw[offset : offset + _COVERED.size], seed)) != check:
+            break
+        offset, lsn, synced_lsn, chain = start + length, number, claimed_lsn, sha256(chain + body).digest()
+    return _Place(offset, lsn, synced_lsn, chain)
+
+
+def _follows(frame: _Frame, place: _Place) -> bool:
+    """Whether a valid frame may stand behind the records: a mark that claims no more than what came before, a seal no less."""
+    if frame.mark is None or not place.synced_lsn <= frame.synced_lsn <= place.lsn:
         return False
-    if frame.mark is Mark.SEAL:
-        return frame.synced_lsn == lsn
-    return frame.mark is not None or _NUMBER.unpack_from(frame.body) == (lsn + 1,)
+    return frame.mark is not Mark.SEAL or frame.synced_lsn == place.lsn
 
 
 def _judge(scan: Scan, *, last: bool) -> None:

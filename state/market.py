@@ -32,7 +32,8 @@ FED = 6
 """So many of them a feed tells; the others are priced."""
 
 _PLACE = {name: place for place, name in enumerate(QUOTE)}
-_ROW_BYTES, _QUOTE_BYTES = 4, 8 * len(QUOTE)
+_ROW, _VALUE = np.dtype("<u4"), np.dtype("<i8")
+_QUOTE_BYTES = _VALUE.itemsize * len(QUOTE)
 _AT, _BID, _ASK, _FLAGS = _PLACE["at"], _PLACE["bid"], _PLACE["ask"], _PLACE["flags"]
 
 
@@ -78,15 +79,10 @@ class MarketColumns(msgspec.Struct, frozen=True, array_like=True):
 
     def table(self) -> Table:
         """The quotes as a table of shape (rows, values). Raises LawBroken when they are no whole rows."""
-        if len(self.quotes) * _ROW_BYTES != len(self.rows) * _QUOTE_BYTES:
+        count, odd = divmod(len(self.rows), _ROW.itemsize)
+        if odd or len(self.quotes) != count * _QUOTE_BYTES:
             raise LawBroken(f"a tick holds {len(self.quotes)} bytes of quotes for {len(self.rows)} bytes of rows")
-        return np.frombuffer(self.quotes, "<i8").reshape(-1, len(QUOTE))
-
-    @property
-    def newest_at(self) -> int:
-        """The latest instant at which anything in it was true; 0 when it holds nothing."""
-        quoted = int(self.table()[:, _AT].max()) if self.quotes else 0
-        return max((quoted, *(one.at for one in self.spots), *(one.at for one in self.settlements)))
+        return np.ndarray((count, len(QUOTE)), _VALUE, self.quotes)
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -165,21 +161,29 @@ class MarketView:
         """One value of all quotes; not to be written to."""
         return self.table[:, _PLACE[name]]
 
-    def take_in(self, seen: MarketColumns) -> None:
-        """Fold what a tick observed into the view. Raises LawBroken when its rows do not fit the contract table."""
-        self.source = seen.source
+    def take_in(self, seen: MarketColumns) -> int:
+        """Fold what a tick observed into the view; returns the latest instant at which any of it was true, 0 for nothing.
+
+        Raises LawBroken when its rows do not fit the contract table.
+        """
+        self.source, newest_at = seen.source, 0
         for spot in seen.spots:
             self.spots[spot.symbol] = spot
+            newest_at = max(newest_at, spot.at)
         for settlement in seen.settlements:
             self.settlements[settlement.symbol, settlement.day, settlement.opening] = settlement
+            newest_at = max(newest_at, settlement.at)
         for occ in seen.listed:
             self._list(contracts.parse(occ))
-        rows = np.frombuffer(seen.rows, "<i4")
-        if rows.size == 0:
-            return
-        if int(rows.max()) >= len(self.contracts) or int(rows.min()) < 0:
-            raise LawBroken("a tick quotes a contract that no tick has listed")
-        self._table[rows] = seen.table()
+        quotes = seen.table()
+        if not len(quotes):
+            return newest_at
+        try:
+            # The rows are read without a sign: one below none is beyond all of them.
+            self.table[np.frombuffer(seen.rows, _ROW)] = quotes
+        except IndexError:
+            raise LawBroken("a tick quotes a contract that no tick has listed") from None
+        return max(newest_at, int(np.maximum.reduce(quotes[:, _AT])))
 
     def quote(self, occ: str) -> Quote | None:
         """The newest quote of a contract, or None when it was never observed."""

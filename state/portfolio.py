@@ -4,7 +4,7 @@ How each fact changes it stands in `state.applying`; how it is kept in a snapsho
 """
 
 from collections import deque
-from datetime import date
+from datetime import date, timedelta
 
 from state.book import Book
 from state.calendar import Calendar
@@ -66,6 +66,7 @@ class Portfolio:
         self.flags: dict[str, bool] = {}
         self.ledgers: dict[str, Ledger] = {name: Ledger(0, 0) for name in LEDGERS}
         self.day: date | None = None
+        self._day_ends = 0
         self.retired_on: date | None = None
         self.touched: set[str] = set()
 
@@ -95,15 +96,14 @@ class Portfolio:
                 self.ticked_at, self.owed = seen_at, False
                 if seen is None:
                     return
-                if seen.newest_at > seen_at:
+                if self.market.take_in(seen) > seen_at:
                     raise LawBroken(f"record {lsn} carries a market value from after it was seen")
-                self.market.take_in(seen)
                 self.book.mark_all(self.market)
             case _:
                 pass
 
     def _adopt(self, calendar: Calendar) -> None:
-        self.calendar = calendar
+        self.calendar, self._day_ends = calendar, 0
         for position in self.live_positions():
             self.book.set_instants(position.id, self.instants_of(position.contract))
 
@@ -115,9 +115,10 @@ class Portfolio:
                     day.equity_start = cash_start
 
     def _roll_day(self) -> None:
-        if self.calendar is None:
+        if self.calendar is None or self.now < self._day_ends:
             return
         today = self.calendar.day_of(self.now)
+        self._day_ends = self.calendar.midnight_of(today + timedelta(days=1))
         if today == self.day:
             return
         self.day = today
@@ -181,11 +182,15 @@ class Portfolio:
 
         Only ledgers that the record touched are summed again.
         """
-        for name in sorted(self.touched):
-            cost, commission = self.book.carried(name)
-            self.ledgers[name].check(name, cost_open=cost, commission_open=commission)
-        self.touched.clear()
-        if len(self.book) != sum(ledger.live for ledger in self.ledgers.values()):
+        if self.touched:
+            for name in sorted(self.touched):
+                cost, commission = self.book.carried(name)
+                self.ledgers[name].check(name, cost_open=cost, commission_open=commission)
+            self.touched.clear()
+        live = 0
+        for ledger in self.ledgers.values():
+            live += ledger.live
+        if len(self.book) != live:
             raise LawBroken("the ledgers count other live positions than the book holds")
 
     def count(self, noun_id: str) -> None:

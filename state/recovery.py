@@ -12,7 +12,7 @@ from state import keeping, segments
 from state.applying import apply
 from state.disk import Disk
 from state.errors import BadUsage
-from state.frames import GENESIS, Body, chained, encode_body, encode_content
+from state.frames import GENESIS, Body, chained, encode_again
 from state.portfolio import Portfolio
 from state.projecting import Projector
 from state.record import Record, decode
@@ -128,7 +128,7 @@ async def _go_on(portfolio: Portfolio, chain: bytes, bodies: Iterable[Body], sto
     waiting: list[Projected] = []
     for body in bodies:
         record = fold(portfolio, body)
-        chain = _after(chain, body)
+        chain = chained(chain, encode_again(body))
         if store is not None and body.lsn > store.applied_lsn:
             waiting.append(projector.project(portfolio, record, body.seen_at))
             if len(waiting) == _RECORDS_PER_WRITE:
@@ -137,8 +137,3 @@ async def _go_on(portfolio: Portfolio, chain: bytes, bodies: Iterable[Body], sto
     if store is not None:
         await store.write(waiting, chain, standing=standing_of(portfolio))
     return chain
-
-
-def _after(chain: bytes, body: Body) -> bytes:
-    content = encode_content(body.seen_at, body.kind, schema=body.schema, payload=body.payload)
-    return chained(chain, encode_body(body.lsn, content))
