@@ -25,7 +25,8 @@ FORMAT_VERSION: Final = 1
 HEADER_BYTES: Final = 512
 FRAME_HEAD_BYTES: Final = 16
 PAYLOAD_BYTES_MAX: Final = 16 * 2**20
-GENESIS: Final = bytes(32)
+DIGEST_BYTES: Final = 32
+GENESIS: Final = bytes(DIGEST_BYTES)
 RUN_ID_BYTES: Final = 16
 REMEDY: Final = "nothing was changed, restore it from a copy, or see `oracle journal repair`"
 
@@ -85,16 +86,29 @@ class Body(msgspec.Struct, frozen=True, gc=False):
 
 
 class Scan(msgspec.Struct, frozen=True):
-    """A verified segment: valid frames fill `raw[:end]`, then come `torn_bytes` bytes that are none."""
+    """A verified segment: valid frames fill `raw[:end]`, then come `torn_bytes` bytes that are none.
+
+    `digests` are those of the chain, one behind the other: before the first record and after each.
+    """
 
     name: str
     raw: bytes
     header: Header
     end: int
     last_lsn: int
-    chain: bytes
+    digests: bytes
     sealed: bool
     torn_bytes: int
+
+    @property
+    def chain(self) -> bytes:
+        """Digest after the last record."""
+        return self.chain_at(self.last_lsn)
+
+    def chain_at(self, lsn: int) -> bytes:
+        """Digest after one of its records, or after the one before them."""
+        place = (lsn - self.header.first_lsn + 1) * DIGEST_BYTES
+        return self.digests[place : place + DIGEST_BYTES]
 
     def bodies(self) -> Iterator[bytes]:
         """Encoded bodies of the valid frames, in order."""
@@ -119,12 +133,11 @@ class Scan(msgspec.Struct, frozen=True):
 
 
 class _Place(NamedTuple):
-    """So far the frames are those written: up to `offset`, record `lsn` and the digest after it."""
+    """So far the frames are those written: up to `offset`, with record `lsn` before it."""
 
     offset: int
     lsn: int
     synced_lsn: int
-    chain: bytes
 
 
 class _Frame(NamedTuple):
@@ -162,12 +175,6 @@ def decode_body(body: bytes, *, code_version: str) -> Body:
     if not size or split > len(body):
         raise ValueError(f"a body of {len(body)} bytes cannot have a kind of {size} bytes")
     return Body(lsn, seen_at, body[_BODY_HEAD.size : split].decode(), schema, body[split:], code_version)
-
-
-def encode_again(body: Body) -> bytes:
-    """The bytes that `decode_body` was given."""
-    name = body.kind.encode()
-    return _BODY_HEAD.pack(body.lsn, body.seen_at, body.schema, len(name)) + name + body.payload
 
 
 def chained(chain: bytes, body: bytes) -> bytes:
@@ -260,15 +267,15 @@ def sound_frames(name: str, raw: bytes) -> Scan:
     except ValueError as refusal:
         raise damaged(name, 0, why=str(refusal)) from refusal
     seed, first, sealed = seed_of(header), header.first_lsn - 1, False
-    place = _Place(HEADER_BYTES, first, first, header.chain)
+    place, digests = _Place(HEADER_BYTES, first, first), bytearray(header.chain)
     while not sealed:
-        place = _after_records(raw, place, seed)
+        place = _after_records(raw, place, seed, digests)
         frame = _frame_at(raw, place.offset, seed)
         if frame is None or not _follows(frame, place):
             break
         place, sealed = place._replace(offset=frame.end, synced_lsn=frame.synced_lsn), frame.mark is Mark.SEAL
     offset = place.offset
-    return Scan(name, raw, header, offset, place.lsn, place.chain, sealed, _used(raw, offset) - offset)
+    return Scan(name, raw, header, offset, place.lsn, bytes(digests), sealed, _used(raw, offset) - offset)
 
 
 def salvaged(raw: bytes, first_lsn: int) -> Iterator[bytes]:
@@ -300,9 +307,13 @@ def _used(raw: bytes, offset: int) -> int:
     return offset + len(raw[offset:end].rstrip(b"\0"))
 
 
-def _after_records(raw: bytes, place: _Place, seed: int) -> _Place:
-    """Where the records end that are valid and follow one another: no gap, nothing twice, no claim beyond what came before."""
-    offset, lsn, synced_lsn, chain = place
+def _after_records(raw: bytes, place: _Place, seed: int, digests: bytearray) -> _Place:
+    """Where the records end that are valid and follow one another: no gap, nothing twice, no claim beyond what came before.
+
+    The digest after each is added to those before.
+    """
+    offset, lsn, synced_lsn = place
+    chain = bytes(digests[-DIGEST_BYTES:])
     unpack, last_start = _RECORD_HEAD.unpack_from, len(raw) - _RECORD_HEAD.size
     # Every start walks every record here: one look at its head, and no call that can be done without.
     while offset <= last_start:
@@ -314,7 +325,8 @@ def _after_records(raw: bytes, place: _Place, seed: int) -> _Place:
         if crc32(body, crc32(raw[offset : offset + _COVERED.size], seed)) != check:
             break
         offset, lsn, synced_lsn, chain = start + length, number, claimed_lsn, sha256(chain + body).digest()
-    return _Place(offset, lsn, synced_lsn, chain)
+        digests += chain
+    return _Place(offset, lsn, synced_lsn)
 
 
 def _follows(frame: _Frame, place: _Place) -> bool:

@@ -34,6 +34,7 @@ FED = 6
 _PLACE = {name: place for place, name in enumerate(QUOTE)}
 _ROW, _VALUE = np.dtype("<u4"), np.dtype("<i8")
 _QUOTE_BYTES = _VALUE.itemsize * len(QUOTE)
+_WHOLE = np.dtype(f"V{_QUOTE_BYTES}")
 _AT, _BID, _ASK, _FLAGS = _PLACE["at"], _PLACE["bid"], _PLACE["ask"], _PLACE["flags"]
 
 
@@ -150,7 +151,7 @@ class MarketView:
         self.rows: dict[str, int] = {}
         self.chains: dict[str, list[int]] = {}
         self.renumbered = 0
-        self._table: Table = np.zeros((64, len(QUOTE)), np.int64)
+        self._lay(np.zeros((64, len(QUOTE)), _VALUE))
 
     @property
     def table(self) -> Table:
@@ -179,11 +180,14 @@ class MarketView:
         if not len(quotes):
             return newest_at
         try:
-            # The rows are read without a sign: one below none is beyond all of them.
-            self.table[np.frombuffer(seen.rows, _ROW)] = quotes
+            # The rows are read without a sign: one below none is beyond all of them. A quote is moved as one value,
+            # which takes a seventh of the time of twelve.
+            rows = np.frombuffer(seen.rows, _ROW).astype(np.intp)
+            self._whole[: len(self.contracts)][rows] = np.frombuffer(seen.quotes, _WHOLE)
         except IndexError:
             raise LawBroken("a tick quotes a contract that no tick has listed") from None
-        return max(newest_at, int(np.maximum.reduce(quotes[:, _AT])))
+        instants = quotes[:, _AT]
+        return max(newest_at, int(instants[instants.argmax()]))
 
     def quote(self, occ: str) -> Quote | None:
         """The newest quote of a contract, or None when it was never observed."""
@@ -244,12 +248,17 @@ class MarketView:
             if key[1] >= before or any(key[0] == late.underlying and key[1] <= late.expiry for late in waiting)
         }
 
+    def _lay(self, table: Table) -> None:
+        """Keep the quotes in this table; the same bytes are at hand with a quote as one value."""
+        self._table: Table = table
+        self._whole = table.view(_WHOLE)[:, 0]
+
     def _list(self, contract: Contract) -> None:
         row = len(self.contracts)
         if contract.occ in self.rows:
             raise LawBroken(f"{contract.occ} is listed twice")
         if row == len(self._table):
-            self._table = np.concatenate([self._table, np.zeros_like(self._table)])
+            self._lay(np.concatenate([self._table, np.zeros_like(self._table)]))
         self.contracts.append(contract)
         self.rows[contract.occ] = row
         self.chains.setdefault(contract.underlying, []).append(row)

@@ -12,7 +12,7 @@ from state import keeping, segments
 from state.applying import apply
 from state.disk import Disk
 from state.errors import BadUsage
-from state.frames import GENESIS, Body, chained, encode_again
+from state.frames import GENESIS, Body, chained, encode_body, encode_content
 from state.portfolio import Portfolio
 from state.projecting import Projector
 from state.record import Record, decode
@@ -32,6 +32,12 @@ class History(msgspec.Struct, frozen=True):
     def bodies(self, from_lsn: int = 1) -> Iterator[Body]:
         """Records from an LSN on, in order, verified. Raises as `segments.read` does."""
         return segments.read(self.disk, self.path, from_lsn=from_lsn)
+
+    def chained(self, from_lsn: int = 1) -> Iterator[tuple[Body, bytes]]:
+        """The same, each with the digest after it."""
+        for scan in segments.scans(self.disk, self.path, from_lsn=from_lsn):
+            for body in segments.bodies_of(scan, from_lsn=from_lsn):
+                yield body, scan.chain_at(body.lsn)
 
     def chain_at(self, lsn: int) -> bytes | None:
         """The digest after a record; None when the journal does not reach that far."""
@@ -79,7 +85,7 @@ async def recover(history: History, store: Store | None = None) -> Recovered:
             await store.clear()
         portfolio, chain = await _newest(history, store, ignored)
     begun = portfolio.lsn
-    chain = await _go_on(portfolio, chain, history.bodies(begun + 1), store)
+    chain = await _go_on(portfolio, chain, history.chained(begun + 1), store)
     return Recovered(portfolio, chain, begun, portfolio.lsn - begun, tuple(ignored))
 
 
@@ -87,7 +93,7 @@ async def rebuild(store: Store, bodies: Iterable[Body]) -> Portfolio:
     """Every query table from the first record on, and one fresh snapshot; `bodies` is the whole journal."""
     await store.clear()
     portfolio = Portfolio()
-    chain = await _go_on(portfolio, GENESIS, bodies, store)
+    chain = await _go_on(portfolio, GENESIS, _chained(bodies), store)
     await store.save_snapshot(portfolio, chain)
     return portfolio
 
@@ -122,13 +128,23 @@ def _opened(history: History, kept: Snapshot) -> Portfolio:
     return portfolio
 
 
-async def _go_on(portfolio: Portfolio, chain: bytes, bodies: Iterable[Body], store: Store | None) -> bytes:
-    """Fold records, write their rows in batches, and return the digest after the last."""
+def _chained(bodies: Iterable[Body]) -> Iterator[tuple[Body, bytes]]:
+    """All records of a journal, each with the digest after it."""
+    chain = GENESIS
+    for body in bodies:
+        content = encode_content(body.seen_at, body.kind, schema=body.schema, payload=body.payload)
+        chain = chained(chain, encode_body(body.lsn, content))
+        yield body, chain
+
+
+async def _go_on(
+    portfolio: Portfolio, chain: bytes, records: Iterable[tuple[Body, bytes]], store: Store | None
+) -> bytes:
+    """Fold records, write their rows in batches, and return the digest after the last; `chain` is the one before them."""
     projector = Projector()
     waiting: list[Projected] = []
-    for body in bodies:
-        record = fold(portfolio, body)
-        chain = chained(chain, encode_again(body))
+    for body, digest in records:
+        record, chain = fold(portfolio, body), digest
         if store is not None and body.lsn > store.applied_lsn:
             waiting.append(projector.project(portfolio, record, body.seen_at))
             if len(waiting) == _RECORDS_PER_WRITE:

@@ -13,6 +13,7 @@ written. Appending and recovery are in `state.journal`.
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -21,7 +22,7 @@ import msgspec
 
 from state.disk import Disk
 from state.errors import BadUsage, DiskFailed, JournalDamaged
-from state.frames import GENESIS, REMEDY, Body, Run, Scan, chained, damaged, decode_body, scan_segment
+from state.frames import GENESIS, REMEDY, Body, Run, Scan, damaged, decode_body, scan_segment
 
 SPARE: Final = "spare"
 LOCK: Final = "lock"
@@ -116,9 +117,7 @@ def scans(disk: Disk, path: Path, *, from_lsn: int = 1) -> Iterator[Scan]:
 def read(disk: Disk, path: Path, *, from_lsn: int = 1) -> Iterator[Body]:
     """Records from `from_lsn` on, in order, verified. Raises as `scans` does; a torn tail ends the reading."""
     for scan in scans(disk, path, from_lsn=from_lsn):
-        for body in bodies_of(scan):
-            if body.lsn >= from_lsn:
-                yield body
+        yield from bodies_of(scan, from_lsn=from_lsn)
 
 
 def segments(disk: Disk, path: Path) -> list[Segment]:
@@ -146,20 +145,15 @@ def chain_at(disk: Disk, path: Path, *, lsn: int) -> bytes:
     if lsn == 0:
         return GENESIS
     for scan in scans(disk, path, from_lsn=lsn):
-        if lsn == scan.last_lsn:
-            return scan.chain
-        chain = scan.header.chain
-        for number, body in enumerate(scan.bodies(), scan.header.first_lsn):
-            chain = chained(chain, body)
-            if number == lsn:
-                return chain
+        if lsn <= scan.last_lsn:
+            return scan.chain_at(lsn)
     raise BadUsage(f"{path} holds no record {lsn}; ask for an LSN that `inspect` shows")
 
 
-def bodies_of(scan: Scan) -> Iterator[Body]:
-    """Records of a verified segment. Raises JournalDamaged on a body this program cannot have written."""
+def bodies_of(scan: Scan, *, from_lsn: int = 1) -> Iterator[Body]:
+    """Records of a verified segment from an LSN on. Raises JournalDamaged on a body this program cannot have written."""
     code_version = scan.header.run.code_version
-    for body in scan.bodies():
+    for body in islice(scan.bodies(), max(0, from_lsn - scan.header.first_lsn), None):
         try:
             yield decode_body(body, code_version=code_version)
         except ValueError as refusal:

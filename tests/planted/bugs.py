@@ -172,7 +172,7 @@ BUGS = (
     Bug(
         "snapshot LSN off by one",
         "state/recovery.py",
-        (("history.bodies(begun + 1)", "history.bodies(begun)"),),
+        (("history.chained(begun + 1)", "history.chained(begun)"),),
         SNAPSHOT_STORM,
         r"LawBroken: record \d+ follows record \d+",
     ),
