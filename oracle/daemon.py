@@ -69,7 +69,7 @@ async def run(job: Job, outside: Outside | None = None) -> None:
         held.callback(journal.close)
         store = await Store.open(directory.database)
         held.push_async_callback(store.close)
-        recovered = await recover(History(outside.disk, directory.journal), store)
+        recovered = await recover(History(outside.disk, directory.journal, journal.hand_over()), store)
         _tell_recovery(log, journal, recovered)
         where = beginning.setting(job, recovered.portfolio, tape)
         _tell_setting(log, job, where, recovered)

@@ -92,6 +92,7 @@ class Journal:
         self._segment: int | None = None
         self._spare: int | None = None
         self._spare_refusal = ""
+        self._verified: Scan | None = None
         self._failure: str | None = None
         self._content_bytes_max = limits.segment_bytes - HEADER_BYTES - _RECORD_OVERHEAD_BYTES
         self._pending: list[bytes] = []
@@ -173,6 +174,11 @@ class Journal:
                 self._rotate()
             else:
                 self._write_mark(mark)
+
+    def hand_over(self) -> Scan | None:
+        """The last segment before this run, as opening verified it, for a recovery; once, since it is large, else None."""
+        verified, self._verified = self._verified, None
+        return verified
 
     def close(self) -> None:
         """Commit, seal, give up the lock. After a failure it only gives up what it holds."""
@@ -256,7 +262,7 @@ class Journal:
         last = deque(scans(self._disk, self._path), maxlen=1).pop()
         self.last_lsn = self.durable_lsn = self.proved_lsn = last.last_lsn
         self.chain = self.durable_chain = last.chain
-        self._newest = newest_of(self._disk, self._path) or 0
+        self._newest, self._verified = newest_of(self._disk, self._path) or 0, last
         # A process that was killed may have left names that only the page cache knows.
         self._disk.sync_directory(self._path)
         # The spare's space is what a full disk leaves for mending and for the segment of this run.

@@ -12,7 +12,7 @@ from state import keeping, segments
 from state.applying import apply
 from state.disk import Disk
 from state.errors import BadUsage
-from state.frames import GENESIS, Body, chained, encode_body, encode_content
+from state.frames import GENESIS, Body, Scan, chained, encode_body, encode_content
 from state.portfolio import Portfolio
 from state.projecting import Projector
 from state.record import Record, decode
@@ -24,10 +24,14 @@ _RECORDS_PER_WRITE = 512
 
 
 class History(msgspec.Struct, frozen=True):
-    """A journal as recovery reads it; for the process that writes it, after `Journal.open` has mended its tail."""
+    """A journal as recovery reads it; for the process that writes it, after `Journal.open` has mended its tail.
+
+    `last` is the segment that `Journal.hand_over` gave: it is not read and verified once more.
+    """
 
     disk: Disk
     path: Path
+    last: Scan | None = None
 
     def bodies(self, from_lsn: int = 1) -> Iterator[Body]:
         """Records from an LSN on, in order, verified. Raises as `segments.read` does."""
@@ -35,16 +39,24 @@ class History(msgspec.Struct, frozen=True):
 
     def chained(self, from_lsn: int = 1) -> Iterator[tuple[Body, bytes]]:
         """The same, each with the digest after it."""
-        for scan in segments.scans(self.disk, self.path, from_lsn=from_lsn):
+        last = self._last_from(from_lsn)
+        for scan in segments.scans(self.disk, self.path, from_lsn=from_lsn) if last is None else (last,):
             for body in segments.bodies_of(scan, from_lsn=from_lsn):
                 yield body, scan.chain_at(body.lsn)
 
     def chain_at(self, lsn: int) -> bytes | None:
         """The digest after a record; None when the journal does not reach that far."""
+        last = self._last_from(lsn)
+        if last is not None:
+            return last.chain_at(lsn) if lsn <= last.last_lsn else None
         try:
             return segments.chain_at(self.disk, self.path, lsn=lsn)
         except BadUsage:
             return None
+
+    def _last_from(self, lsn: int) -> Scan | None:
+        """The segment handed over, when all records from an LSN on are in it."""
+        return self.last if self.last is not None and lsn >= self.last.header.first_lsn else None
 
 
 class Recovered(msgspec.Struct, frozen=True):

@@ -327,7 +327,9 @@ class Storm:
 
     def _recover(self, journal: Journal) -> Loop:
         """The recovered state is that of the run that never stopped, at a record not before the last promised one."""
-        recovered = self.recovered = self.runner.run(recovery.recover(History(self.disk, PATH), self.store))
+        # What opening verified and what the mended disk holds must come to the same: they take turns.
+        history = History(self.disk, PATH, journal.hand_over() if journal.last_lsn % 2 else None)
+        recovered = self.recovered = self.runner.run(recovery.recover(history, self.store))
         portfolio, lsn = recovered.portfolio, recovered.portfolio.lsn
         assert lsn == journal.last_lsn == journal.durable_lsn
         assert lsn < len(self.course.digests), f"record {lsn} was never to be: something was taken twice"

@@ -17,17 +17,19 @@ from state.journal import Journal, Limits, Run
 from state.portfolio import Portfolio
 from state.record import decode
 from state.recovery import History, fold, rebuild, recover
+from state.segments import scans
 from state.snapshots import Store
 from state.standing import figures
 from tests.test_snapshots import asked_plainly, content, opened, portfolio_at
 from tests.test_tables import projections, story
 
 SMALL = Limits(segment_bytes=16_384)
+RUN = Run(bytes(16), "test", "host")
 
 
-def journal_of(path: Path, bodies: tuple[Body, ...]) -> tuple[History, bytes]:
+def journal_of(path: Path, bodies: tuple[Body, ...], *, limits: Limits = SMALL) -> tuple[History, bytes]:
     """A journal on disk that holds the records, closed, and the digest after the last."""
-    journal = Journal.create(Disk(), path, run=Run(bytes(16), "test", "host"), limits=SMALL)
+    journal = Journal.create(Disk(), path, run=RUN, limits=limits)
     for body in bodies:
         journal.append(body.seen_at, body.kind, schema=body.schema, payload=body.payload)
         journal.commit()
@@ -67,6 +69,30 @@ async def kept(path: Path, history: History, *, tables: int, snapshots: tuple[in
 
 
 # -- the portfolio --------------------------------------------------------------------------------------------------
+
+
+async def test_what_opening_verified_is_not_read_again(tmp_path: Path, ending: str) -> None:
+    """The last segment is handed over once, and a recovery that begins in it needs no file of the journal."""
+    history, chain = journal_of(tmp_path / "journal", story(), limits=Limits())
+    journal = Journal.open(Disk(), history.path, run=RUN)
+    last = journal.hand_over()
+    assert last is not None
+    assert journal.hand_over() is None
+    journal.close()
+    handed = History(Disk(), tmp_path / "nowhere", last)
+    found = await recover(handed)
+    assert keeping.digest(found.portfolio) == ending
+    assert found.chain == handed.chain_at(len(story())) == chain
+    assert [handed.chain_at(lsn) for lsn in (1, 20)] == [history.chain_at(lsn) for lsn in (1, 20)]
+    assert handed.chain_at(len(story()) + 1) is None
+
+
+async def test_a_recovery_from_before_the_segment_handed_over_reads_the_others(history: History, ending: str) -> None:
+    """With several segments, nothing of the journal is left out."""
+    *_, last = scans(history.disk, history.path)
+    found = await recover(History(history.disk, history.path, last))
+    assert keeping.digest(found.portfolio) == ending
+    assert found.folded == len(story())
 
 
 async def test_a_journal_alone_is_enough(history: History, ending: str) -> None:
