@@ -65,6 +65,15 @@ def test_records_survive_a_stop_and_go_on_from_there(disk: Disk, tmp_path: Path)
     assert len(segments(disk, path)) > 6
 
 
+def test_a_record_larger_than_a_batch_is_a_batch_of_its_own() -> None:
+    """It opens no segment while there is room for it."""
+    journal = Journal.create(SimDisk(), PATH, run=run_of(1), limits=Limits(segment_bytes=50_000, batch_bytes_max=9))
+    for lsn in (1, 2):
+        journal.append(lsn, "tick", schema=1, payload=bytes(100))
+    assert journal.commit() == journal.durable_lsn == 2
+    assert journal.proved_lsn == 1
+
+
 def test_the_chain_of_a_small_journal_is_pinned() -> None:
     """A change of the record format shows here, and needs a decoder for the old one."""
     journal = created(SimDisk())

@@ -111,7 +111,7 @@ def test_columns_that_do_not_fit_break_the_law() -> None:
         replace(known, listed=(SPY_CALL,)),
         replace(known, quotes=b""),
         replace(known, quotes=known.quotes + bytes(8)),
-        replace(known, rows=bytes(1), quotes=bytes(24)),
+        replace(known, rows=known.rows + bytes(2)),
     ]
     for fault in faults:
         with pytest.raises(LawBroken):

@@ -57,6 +57,13 @@ def test_the_first_configuration_funds_every_ledger_once(*, calendar_first: bool
     assert ({portfolio.equity(name) for name in LEDGERS}, portfolio.config.digest) == ({CASH}, "b")
 
 
+def test_a_calendar_that_does_not_hold_the_running_day_is_refused() -> None:
+    """Though the day has begun under the one before it."""
+    stage = Stage(DAY)
+    with pytest.raises(LawBroken, match="calendar"):
+        stage.take(CalendarAdopted(calendar_around(date(2027, 2, 12))), at=stage.portfolio.now)
+
+
 def test_a_day_begins_in_new_york_with_the_equity_of_the_day_before() -> None:
     """At midnight there, whatever input comes first; what that input brings belongs to the new day."""
     stage = Stage(DAY, TRACE)
