@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from rules import alert_text
@@ -38,19 +39,21 @@ class _Number(str):
     __slots__ = ()
 
 
+_JSON = json.JSONDecoder(object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
+_KEY_CHARS_MAX = 40
+
+
 def mask(body: str, hide: Hide = str) -> str:
     """The body with the values of secret-like keys replaced at any depth, and what looks like `secret: value` in texts.
 
-    `hide` takes further secrets out of any text; what it changes inside a body that can be read or mended is kept as the
+    `hide` takes further secrets out of any text. JSON without a secret stays as it was sent; with one it is kept as the
     JSON it was read as. A damaged body that can be mended and holds a secret comes back as the JSON it was mended to, so
     that it reads alike. Any other body that is not JSON keeps at most 32 KB of its text. What comes back can always be
     encoded as UTF-8.
     """
     try:
-        tree = json.loads(
-            body, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number, parse_constant=_Number
-        )
-        return _encode(tree, hide)
+        tree = _JSON.decode(body)
+        return _encode(tree, hide) if _secretive(tree, hide) or not _is_sendable(body) else body
     except (ValueError, RecursionError):
         mended = alert_text.parse(body)
         if isinstance(mended, alert_text.Parsed) and _secretive(mended.tree, hide):
@@ -64,17 +67,29 @@ def mask(body: str, hide: Hide = str) -> str:
 
 def _secretive(tree: Any, hide: Hide) -> bool:
     """Whether a mended body holds anything to be masked."""
-    match tree:
-        case dict():
-            return any(_SECRET.search(key) or hide(key) != key or _secretive(one, hide) for key, one in tree.items())
-        case list():
-            return any(_secretive(one, hide) for one in tree)
-        case str():
-            return mask_text(hide(tree)) != tree
-        case Decimal():
-            return hide(str(tree)) != str(tree)
-        case _:
-            return False
+    if isinstance(tree, dict | _Pairs):
+        members = tree.items() if isinstance(tree, dict) else tree
+        return any(_is_secret(key) or hide(key) != key or _secretive(one, hide) for key, one in members)
+    if isinstance(tree, list):
+        return any(_secretive(one, hide) for one in tree)
+    if isinstance(tree, Decimal | _Number):
+        return hide(str(tree)) != str(tree)
+    return isinstance(tree, str) and mask_text(hide(tree)) != tree
+
+
+def _is_secret(key: str) -> bool:
+    """Whether a key is named like one of a secret."""
+    return _named_secret(key) if len(key) <= _KEY_CHARS_MAX else _SECRET.search(key) is not None
+
+
+@lru_cache(maxsize=1_024)
+def _named_secret(key: str) -> bool:
+    return _SECRET.search(key) is not None
+
+
+def _is_sendable(text: str) -> bool:
+    """Whether a text can be encoded: half a surrogate pair is legal in JSON text as an escape, and only so."""
+    return text.isascii() or text.encode("utf-8", "replace").decode() == text
 
 
 def mask_text(text: str) -> str:
@@ -82,6 +97,8 @@ def mask_text(text: str) -> str:
 
     UTF-16 that was read as another encoding has a zero byte in every letter: where it holds a secret they are left out.
     """
+    if ":" not in text and "=" not in text:
+        return text
     bare = text.replace("\0", "")
     masked = _CREDENTIALS.sub(rf"\g<scheme>{MASK}@", bare)
     masked = _IN_TEXT.sub(lambda match: match["key"] + _mask_like(match["value"]), masked)
@@ -113,10 +130,9 @@ def _encode(tree: Any, hide: Hide) -> str:
 
 
 def _encode_pair(key: str, value: Any, hide: Hide) -> str:
-    return f"{_text(hide(key))}: {_text(MASK) if _SECRET.search(key) else _encode(value, hide)}"
+    return f"{_text(hide(key))}: {_text(MASK) if _is_secret(key) else _encode(value, hide)}"
 
 
 def _text(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    # Half a surrogate pair is legal in JSON text as an escape, and only so.
-    return text if text.isascii() or text.encode("utf-8", "replace").decode() == text else json.dumps(value)
+    return text if _is_sendable(text) else json.dumps(value)

@@ -5,6 +5,7 @@ Only the words are judged here; symbol, timeframe, instant and levels are read e
 
 import re
 from enum import Enum
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from rules.alert_text import Tree, Value
@@ -109,9 +110,24 @@ def present(tree: Tree, paths: tuple[str, ...]) -> list[tuple[str, Value]]:
 
     A path may be spelled nested or as one dotted key. Null and blank text count as absent.
     """
-    scopes = [tree, *(scope for wrapper in _WRAPPERS if isinstance(scope := tree.get(wrapper), dict))]
-    found = ((path, _at(scope, path)) for scope in scopes for path in paths)
-    return [(path, value) for path, value in found if value is not None and value != ""]
+    keys, keyed = _keyed(paths)
+    found: list[tuple[str, Value]] = []
+    for scope in (tree, *map(tree.get, _WRAPPERS)):
+        # Most alerts hold few of the many keys that are looked for.
+        if not isinstance(scope, dict) or scope.keys().isdisjoint(keys):
+            continue
+        for path, key in keyed:
+            value = _at(scope, path) if path in scope or key in scope else None
+            if value is not None and value != "":
+                found.append((path, value))
+    return found
+
+
+@cache
+def _keyed(paths: tuple[str, ...]) -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
+    """All keys one of which must be there for any of the paths, and each path with the key at which it begins nested."""
+    keyed = tuple((path, path.partition(".")[0]) for path in paths)
+    return frozenset(key for pair in keyed for key in pair), keyed
 
 
 def _at(tree: Tree, path: str) -> Value:
@@ -124,7 +140,12 @@ def _at(tree: Tree, path: str) -> Value:
 
 
 def read_word(path: str, text: str) -> Word:
-    """Read one word or short phrase such as `BUY`, `long_entry`, `closeLong`, `buy_put`, `tp1`."""
+    """Read one word or short phrase such as `BUY`, `long_entry`, `closeLong`, `buy_put`, `tp1`; a longer one says nothing."""
+    return Word(path, text, Sense.UNREAD) if len(text) > _WORD_CHARS_MAX else _read_short(path, text)
+
+
+@lru_cache(maxsize=1_024)
+def _read_short(path: str, text: str) -> Word:
     tokens = _tokens(text)
     # A message is free text: beyond three words it tells a story, such as `SL 64 TP 65`, and orders nothing.
     if not tokens or (path == "message" and len(tokens) > 3):
@@ -239,9 +260,7 @@ def _is_unread_wish(word: Word) -> bool:
 
 
 def _tokens(text: str) -> list[str]:
-    """Lower-case words of a phrase, split at signs, digits and humps; an over-long phrase has none."""
-    if len(text) > _WORD_CHARS_MAX:
-        return []
+    """Lower-case words of a phrase, split at signs, digits and humps."""
     words = (token.lower() for token in _TOKEN.findall(text))
     return [part for word in words for part in _GLUED.get(word, (word,))]
 

@@ -1,13 +1,16 @@
 """The text of an alert becomes a tree, with known damage mended and everything else refused where it stands."""
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules import alert_text
 from rules.alert_text import BODY_BYTES_MAX, DEPTH_MAX, WARNINGS_MAX, Parsed, Unreadable, parse
 
 JSON = st.recursive(
@@ -153,3 +156,86 @@ def test_a_cut_body_is_never_read_as_another(value: Any, draw: st.DataObject) ->
     """An object that lost its end is refused, never read as a smaller object."""
     body = json.dumps({"a": value})
     assert isinstance(parse(body[: draw.draw(st.integers(0, len(body) - 1))]), Unreadable)
+
+
+CORPUS = Path(__file__).parent / "corpus" / "body"
+PIECES = (
+    *(
+        '"',
+        "\\",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        " ",
+        "\x01",
+        "“",
+        "\ufeff",
+        "\xa0",
+        "\ud83d",
+        "\\ud83d",
+        "\\ude00",
+        "\\u00e9",
+    ),
+    *("NaN", "-Infinity", "{{x}}", "-", "+", "0", ".5", "e31", "1e9999", '"={"', '={","}"', "true", '"a":1,', "[" * 33),
+)
+SOUND = (
+    '{"a": {"b": [1, -0, 2.50, 1e3, -1.5E-7, true, false, null]}, "c": "x\\n\\u00e9 \\ud83d\\ude00", "": [[], {}]}',
+    '{"symbol":"={\\"symbol\\":\\"CME:NQ1!\\"}","a":["={","}"],"a":{"b":1,"b":2},"n":1234567890123456789012345678901234567890}',
+    "{" + '"a":{' * (DEPTH_MAX - 1) + "}" * DEPTH_MAX,
+    '{"a":' + "[" * DEPTH_MAX + "]" * DEPTH_MAX + "}",
+    '{"a":' + "[" * 100_000,
+    '{"b":[' + '{"a":[]},' * 40 + "1]}",
+)
+
+
+def both_ways(body: str | bytes) -> tuple[str, str]:
+    """What is read of a body, and what the scanner alone reads of it: values, their order, warnings, faults."""
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr(alert_text, "_sound", lambda _: None)
+        scanned = repr(parse(body))
+    return repr(parse(body)), scanned
+
+
+def mutations(text: str, step: int) -> Iterator[str]:
+    """The text with each piece put in here and there, instead of a character or between two."""
+    for at in range(0, len(text) + 1, step):
+        for piece in ("", *PIECES):
+            yield text[:at] + piece + text[at:]
+            yield text[:at] + piece + text[at + 1 :]
+
+
+@pytest.mark.parametrize("text", SOUND, ids=range(len(SOUND)))
+def test_the_short_way_reads_what_the_scanner_reads(text: str) -> None:
+    """Sound, or damaged in one place: tree, warnings and faults are the same."""
+    for body in (text, *mutations(text, max(1, len(text) // 50) if len(text) < 500 else len(text) // 2)):
+        short, scanned = both_ways(body)
+        assert short == scanned, body[:1_000]
+
+
+def test_the_short_way_reads_kept_bodies_as_the_scanner_does() -> None:
+    """What a fuzzer once thought of, as it is and damaged further."""
+    for path in sorted(CORPUS.iterdir()):
+        body = path.read_bytes()
+        text = body.decode("utf-8", "replace")
+        for one in (body, *mutations(text, max(1, len(text) // 8))):
+            short, scanned = both_ways(one)
+            assert short == scanned, (path.name, one[:1_000])
+
+
+@given(
+    JSON | st.text(alphabet='{}[]":,=\\“”0123456789eE+-.tTnNaN \n{{'),
+    st.sampled_from(['{"a":%s}', "%s", '{"a":1,"a":%s}']),
+)
+def test_the_short_way_reads_anything_as_the_scanner_does(value: Any, around: str) -> None:
+    """Also what nobody kept."""
+    short, scanned = both_ways(around.replace("%s", value if isinstance(value, str) else json.dumps(value)))
+    assert short == scanned
+
+
+def test_sound_json_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scanner is not asked."""
+    monkeypatch.setattr(alert_text._Scanner, "document", None)
+    assert parse(' {"a": [1, {"b": "x"}]} ') == Parsed({"a": [Decimal(1), {"b": "x"}]}, ())

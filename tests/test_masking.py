@@ -250,3 +250,12 @@ def test_utf_16_without_a_mark_hides_no_secret() -> None:
     assert HIDDEN not in masked.replace("\0", "")
     assert [type(read(one, source="x", received_at=10**18)) for one in (body, masked)] == [BadAlert, BadAlert]
     assert mask("a\0 zero, and nothing to mask") == "a\0 zero, and nothing to mask"
+
+
+def test_json_without_a_secret_stays_as_it_was_sent() -> None:
+    """Spaces, escapes and repeated keys too: a compact body of the largest size does not grow over the limit."""
+    sent = '{"symbol":"SPY",\n "note" : "caf\\u00e9: a", "n":[1.50,{}],"n":2}'
+    assert mask(sent) == sent
+    full = '{"a":[' + "1," * 60_000 + "1]}"
+    assert mask(full) == full
+    assert mask('{"a":1,"token":"t","b":"café"}') == '{"a": 1, "token": "***", "b": "café"}'
