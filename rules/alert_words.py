@@ -111,23 +111,19 @@ def present(tree: Tree, paths: tuple[str, ...]) -> list[tuple[str, Value]]:
     A path may be spelled nested or as one dotted key. Null and blank text count as absent.
     """
     keys, keyed = _keyed(paths)
-    found: list[tuple[str, Value]] = []
-    for scope in (tree, *map(tree.get, _WRAPPERS)):
-        # Most alerts hold few of the many keys that are looked for.
-        if not isinstance(scope, dict) or scope.keys().isdisjoint(keys):
-            continue
-        for path, key in keyed:
-            value = _at(scope, path) if path in scope or key in scope else None
-            if value is not None and value != "":
-                found.append((path, value))
-    return found
+    # Most alerts hold few of the many keys that are looked for.
+    if tree.keys().isdisjoint(keys):
+        return []
+    scopes = [tree, *(scope for wrapper in _WRAPPERS if isinstance(scope := tree.get(wrapper), dict))]
+    found = ((path, _at(scope, path)) for scope in scopes for path, key in keyed if path in scope or key in scope)
+    return [(path, value) for path, value in found if value is not None and value != ""]
 
 
 @cache
 def _keyed(paths: tuple[str, ...]) -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
     """All keys one of which must be there for any of the paths, and each path with the key at which it begins nested."""
     keyed = tuple((path, path.partition(".")[0]) for path in paths)
-    return frozenset(key for pair in keyed for key in pair), keyed
+    return frozenset((*_WRAPPERS, *(key for pair in keyed for key in pair))), keyed
 
 
 def _at(tree: Tree, path: str) -> Value:
