@@ -5,14 +5,13 @@ files, which stand around it, and any decision.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
 
 from oracle.books import Books
-from oracle.clock import SECOND, Clock, PaceSettings, StepClock, Trust, monotonic
+from oracle.clock import SECOND, Clock, PaceSettings, StepClock, Trust, monotonic, within
 from oracle.inbox import Busy, Inbox, Refusals, Taken
 from oracle.loop import Loop
 from oracle.market.port import Feed
@@ -22,6 +21,7 @@ from rules import wants
 from rules.settings import Settings
 from state.calendar import Calendar
 from state.errors import BadUsage, OracleFailure
+from state.facts import AlertLogged, SignalCreated
 from state.frames import Mark
 from state.inputs import (
     AlertReceived,
@@ -42,6 +42,7 @@ ALERTS_PER_BEAT = 256
 STORAGE_LOW = "the disk is almost full; free space, and send this alert again"
 _LOOK_S = 1.0
 _ANSWER_S_MAX = 0.05
+_HEELS_S, _BURST_NS_MAX = 0.002, SECOND // 10
 _REACH_NS = 30 * 86_400 * SECOND
 _REFUSALS_S = 60
 
@@ -77,12 +78,11 @@ class Heart:
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._moved = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._stopping = False
+        self._stopping = self._urgent = False
         self._day: date | None = None
         self._bytes_before = 0
         self._trust = Trust(world.clock, told="clock_jumped" in loop.portfolio.halts)
-        self._looked_at = monotonic()
-        self._drained_at = monotonic()
+        self._looked_at = self._drained_at = monotonic()
 
     @property
     def portfolio(self) -> Portfolio:
@@ -157,7 +157,9 @@ class Heart:
         """
         if not (isinstance(self._clock, StepClock) and isinstance(self._steps, Walk)):
             raise BadUsage("this clock runs by itself; start with --tape DIR --step to move it by hand")
-        self._check_reach(to)
+        if to < self._clock.now():
+            raise BadUsage("the clock shows a later instant already: it is only moved forward")
+        self._steps.check_reach(to)
         async with self._turn:
             while len(self._inbox):
                 await self._take_waiting()
@@ -196,9 +198,11 @@ class Heart:
                 self._look()
                 if not self._by_hand and self._is_due():
                     self._cycle()
+                due_at = self._next_at()
                 await self._take_waiting()
                 if not self._by_hand and self.portfolio.owed:
                     await self._answered()
+                    await self._gathered(due_at)
                     await self._room()
                     self._cycle()
                 self._clock.bound(None if self._by_hand else self._next_at())
@@ -260,7 +264,9 @@ class Heart:
                 raise
             if waiting.answer is not None:
                 self._answers.append((self._untold[-1], waiting.answer))
-            self.alerts += isinstance(record.input, AlertReceived)
+            is_alert = isinstance(record.input, AlertReceived)
+            self.alerts += is_alert
+            self._urgent |= not (is_alert and all(isinstance(one, AlertLogged | SignalCreated) for one in record.facts))
             if isinstance(record.input, OperatorAsked) and record.input.ask is Ask.RESUME:
                 self._trust.confirm()
 
@@ -277,16 +283,6 @@ class Heart:
                 self._steps.take(CalendarAdopted(longer), at=min(at, self.portfolio.now))
         return at
 
-    def _check_reach(self, to: int) -> None:
-        calendar = self.portfolio.calendar
-        if to < self._clock.now():
-            raise BadUsage("the clock shows a later instant already: it is only moved forward")
-        # What is held waits for the next open, which must be known.
-        if calendar is not None and to >= calendar.sessions[-1].open:
-            raise BadUsage(
-                f"the calendar of this run ends with {calendar.last}: move the clock to an instant before its last open"
-            )
-
     async def _room(self) -> None:
         """Wait while memory is as far ahead of the disk as it may be."""
         self._check()
@@ -297,11 +293,22 @@ class Heart:
 
     async def _answered(self) -> None:
         """Let what was just taken be answered before it is judged, unless the disk takes its time."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.durable(self.portfolio.lsn), _ANSWER_S_MAX)
+        await within(_ANSWER_S_MAX, self.durable(self.portfolio.lsn))
+
+    async def _gathered(self, due_at: int | None) -> None:
+        """Take what follows on the heels of an alert, so that one cycle judges a burst; nothing due, asked or to be left waits."""
+        until = monotonic() + _BURST_NS_MAX
+        while not (self._urgent or self._stopping) and monotonic() < until:
+            if due_at is not None and due_at <= self._clock.now():
+                return
+            await within(_HEELS_S, self._inbox.arrived.wait())
+            if not len(self._inbox):
+                return
+            await self._take_waiting()
 
     def _cycle(self) -> None:
         at, begun = self._reached(max(self._clock.now(), self.portfolio.now)), monotonic()
+        self._urgent = False
         self._steps.cycle(at)
         self._looked_at = monotonic()
         self.last_cycle_at = at
@@ -342,8 +349,7 @@ class Heart:
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._inbox.arrived.wait(), seconds)
+        await within(seconds, self._inbox.arrived.wait())
 
     def _look(self) -> None:
         """Note what nobody sends: a clock that jumped, a disk that filled up, calls that were refused."""
@@ -377,8 +383,7 @@ class Heart:
         """Let nobody wait for what will not come."""
         self._inbox.close("stopping", "the program is ending; send this alert again once it runs")
         lost = _told_of(failure)
-        waiting: list[asyncio.Future[Any]] = [one for _, one in self._waiters]
-        waiting += [one for _, one in self._answers]
+        waiting: list[asyncio.Future[Any]] = [*(one for _, one in self._waiters), *(one for _, one in self._answers)]
         while (left := self._inbox.take()) is not None:
             waiting += [left.answer] if left.answer is not None else []
         for waiter in waiting:

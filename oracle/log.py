@@ -80,16 +80,19 @@ class Log:
     def decided(self, taken: Taken) -> None:
         """One line per conclusion of a durable record that means something to a person."""
         for fact in taken.record.facts:
-            words = sentence(fact)
+            code = getattr(fact, "code", None) or getattr(fact, "reason", None)
+            reason = REASONS.get(code or "")
+            level = str(reason.severity) if reason is not None else "info"
+            # Most of what is decided need not be put into words where only graver lines are written.
+            words = sentence(fact) if _LEVELS[level] >= self._least else None
             if words is not None:
-                self._decision(taken, fact, words)
+                self._decision(taken, fact, level=level, words=words)
 
-    def _decision(self, taken: Taken, fact: AnyFact, words: str) -> None:
+    def _decision(self, taken: Taken, fact: AnyFact, *, level: str, words: str) -> None:
         code = getattr(fact, "code", None) or getattr(fact, "reason", None)
-        reason = REASONS.get(code or "")
         self.event(
             type(fact).__name__,
-            level=str(reason.severity) if reason is not None else "info",
+            level=level,
             time=_iso(taken.seen_at),
             lsn=taken.lsn,
             id=subject_of(fact),

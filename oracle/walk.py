@@ -11,6 +11,7 @@ from oracle.market.port import Feed
 from oracle.market.tape import Tape
 from oracle.observe import Observer
 from rules import due, wants
+from state.errors import BadUsage
 from state.facts import UnitFailed
 from state.inputs import AnyInput
 from state.portfolio import Portfolio
@@ -89,6 +90,14 @@ class Walk(Steps):
         for owed in self._owed(instant):
             self.cycle(owed)
             yield owed
+
+    def check_reach(self, to: int) -> None:
+        """Raise BadUsage for an instant that the adopted calendar does not reach: what is held waits for the next open."""
+        calendar = self.portfolio.calendar
+        if calendar is not None and to >= calendar.sessions[-1].open:
+            raise BadUsage(
+                f"the calendar of this run ends with {calendar.last}: move the clock to an instant before its last open"
+            )
 
     def _owed(self, instant: int) -> Iterator[int]:
         """The instants of coming cycles, each asked for only after the one before it was run."""
