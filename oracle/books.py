@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
+from oracle.clock import within
 from state.errors import LawBroken, OracleFailure
 from state.inputs import AlertReceived
 from state.portfolio import Portfolio
@@ -26,6 +27,7 @@ WAITING_BYTES_MAX = 64 * 2**20
 
 _BATCH_MAX = 2_000
 _RETRY_S = 1.0
+_GATHER_S = 0.05
 
 
 class Books:
@@ -41,7 +43,7 @@ class Books:
         self._projector = Projector()
         self._rows: deque[Projected] = deque()
         self._durable = (portfolio.lsn, b"")
-        self._wake = asyncio.Event()
+        self._wake, self._asked = asyncio.Event(), asyncio.Event()
         self._turn = asyncio.Lock()
         self._readers: list[tuple[int, asyncio.Future[None]]] = []
         self._snapshot_records, self._snapshot_lsn = snapshot_records, portfolio.lsn
@@ -75,6 +77,7 @@ class Books:
         if self._store.applied_lsn < lsn:
             reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._readers.append((lsn, reader))
+            self._asked.set()
             self._wake.set()
             await reader
 
@@ -82,7 +85,10 @@ class Books:
         """Write what is durable, until cancelled or a law is broken."""
         while True:
             await self._wake.wait()
+            # What becomes durable shortly after is written with it, unless somebody waits for his rows.
+            await within(_GATHER_S, self._asked.wait())
             self._wake.clear()
+            self._asked.clear()
             try:
                 await self._flush()
                 if self._portfolio.lsn - self._snapshot_lsn >= self._snapshot_records:
@@ -106,8 +112,8 @@ class Books:
 
     async def _flush(self) -> None:
         async with self._turn:
-            while ready := self._ready():
-                lsn, chain = self._durable
+            lsn, chain = self._durable
+            while ready := self._ready(lsn):
                 last = ready[-1].lsn
                 # Inside a batch that is not the last, the digest is not known; the next one tells it.
                 await self._store.write(
@@ -121,9 +127,8 @@ class Books:
             self._bytes = 0 if not self._rows else self._bytes
         self._answer(None)
 
-    def _ready(self) -> list[Projected]:
-        """The next rows whose records are durable."""
-        lsn = self._durable[0]
+    def _ready(self, lsn: int) -> list[Projected]:
+        """The next rows of records up to one that is durable."""
         return [one for one in islice(self._rows, _BATCH_MAX) if one.lsn <= lsn]
 
     async def _snapshot(self) -> None:

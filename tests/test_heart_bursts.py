@@ -1,10 +1,11 @@
 """A burst of alerts is answered first and judged together; what is urgent is never kept waiting by it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from oracle import heart
+from oracle import books, heart
 from oracle.clock import FasterClock
 from state.inputs import Ask, OperatorAsked
 from tests.beating import OPEN, beating
@@ -48,3 +49,15 @@ async def test_a_burst_is_judged_at_its_end(tmp_path: Path, monkeypatch: pytest.
     async with beating(tmp_path, FasterClock(OPEN, 1.0)) as run:
         await run.heart.alert(alert(1))
         await until(lambda: run.heart.cycles == 1 and not run.portfolio.undecided)
+
+
+async def test_rows_of_a_burst_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written for each alert by itself; whoever asks for the rows ends the wait."""
+    monkeypatch.setattr(books, "_GATHER_S", PATIENT_S)
+    async with beating(tmp_path, FasterClock(OPEN, 1.0)) as run:
+        before = run.store.applied_lsn
+        for number in range(5):
+            await run.heart.alert(alert(number))
+        await until(lambda: not run.portfolio.undecided)
+        assert run.store.applied_lsn == before
+        assert await asyncio.wait_for(run.heart.settled(), PATIENT_S / 10) <= run.store.applied_lsn
