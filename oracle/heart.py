@@ -42,7 +42,7 @@ ALERTS_PER_BEAT = 256
 STORAGE_LOW = "the disk is almost full; free space, and send this alert again"
 _LOOK_S = 1.0
 _ANSWER_S_MAX = 0.05
-_HEELS_S, _BURST_NS_MAX = 0.002, SECOND // 10
+_HEELS_S, _BURST_NS_MAX = 0.002, SECOND // 250
 _REACH_NS = 30 * 86_400 * SECOND
 _REFUSALS_S = 60
 
