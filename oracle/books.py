@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from oracle.clock import within
+from oracle.inbox import within
 from state.errors import LawBroken, OracleFailure
 from state.inputs import AlertReceived
 from state.portfolio import Portfolio

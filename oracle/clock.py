@@ -3,11 +3,8 @@
 The only reader of time in the tree. Everything else is handed an instant in nanoseconds UTC.
 """
 
-import asyncio
-import contextlib
 import time
-from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -215,10 +212,3 @@ class Trust:
         """How far the clock is behind an instant that was seen; 0 when it is not, or by no more than clocks are."""
         behind = self._clock.now() - seen_at
         return behind if behind < -JUMP_NS_MIN else 0
-
-
-async def within(seconds: float, waited: Awaitable[Any]) -> None:
-    """Wait for something, but not longer than so many seconds of the machine."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await waited

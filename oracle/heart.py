@@ -11,8 +11,8 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from oracle.books import Books
-from oracle.clock import SECOND, Clock, PaceSettings, StepClock, Trust, monotonic, within
-from oracle.inbox import Busy, Inbox, Refusals, Taken
+from oracle.clock import SECOND, Clock, PaceSettings, StepClock, Trust, monotonic
+from oracle.inbox import Busy, Inbox, Refusals, Taken, within
 from oracle.loop import Loop
 from oracle.market.port import Feed
 from oracle.market.tape import Tape

@@ -4,8 +4,10 @@ Strangers' alerts have their own limit, so that no flood of them can keep out a 
 """
 
 import asyncio
+import contextlib
 from collections import deque
-from typing import Protocol
+from collections.abc import Awaitable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -118,3 +120,10 @@ class Inbox:
         queue.append(Waiting(told, answer))
         self.arrived.set()
         return answer
+
+
+async def within(seconds: float, waited: Awaitable[Any]) -> None:
+    """Wait for something, but not longer than so many seconds of the machine."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await waited
