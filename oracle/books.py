@@ -42,6 +42,7 @@ class Books:
         self._store, self._portfolio = store, portfolio
         self._projector = Projector()
         self._rows: deque[Projected] = deque()
+        self._sizes: deque[int] = deque()
         self._durable = (portfolio.lsn, b"")
         self._wake, self._asked = asyncio.Event(), asyncio.Event()
         self._turn = asyncio.Lock()
@@ -54,13 +55,14 @@ class Books:
 
     def hear(self, record: Record, seen_at: int) -> None:
         """Note what a record changes, right after the portfolio folded it."""
-        if isinstance(record.input, AlertReceived):
-            self._bytes += len(record.input.body)
-        if self._full or len(self._rows) >= WAITING_MAX or self._bytes > WAITING_BYTES_MAX:
+        size = len(record.input.body) if isinstance(record.input, AlertReceived) else 0
+        if self._full or len(self._rows) >= WAITING_MAX or self._bytes + size > WAITING_BYTES_MAX:
             # From here on there would be a gap: the next start fills it from the journal.
             self._full = True
             return
         self._rows.append(self._projector.project(self._portfolio, record, seen_at))
+        self._sizes.append(size)
+        self._bytes += size
 
     def release(self, durable: tuple[int, bytes]) -> None:
         """Let the rows of all records up to a durable LSN be written; `durable` is that LSN and the digest there."""
@@ -86,7 +88,8 @@ class Books:
         while True:
             await self._wake.wait()
             # What becomes durable shortly after is written with it, unless somebody waits for his rows.
-            await within(_GATHER_S, self._asked.wait())
+            if not self._readers:
+                await within(_GATHER_S, self._asked.wait())
             self._wake.clear()
             self._asked.clear()
             try:
@@ -94,11 +97,11 @@ class Books:
                 if self._portfolio.lsn - self._snapshot_lsn >= self._snapshot_records:
                     await self._snapshot()
                 self.trouble = None
-            except LawBroken as broken:
-                self.broken = broken
-                self._answer(broken)
-                return
-            except OracleFailure as failure:
+            except Exception as failure:  # noqa: BLE001  Whatever ends this must end the process, or readers wait for ever.
+                if isinstance(failure, LawBroken) or not isinstance(failure, OracleFailure):
+                    self.broken = LawBroken(f"the query tables could not follow: {failure!r}; report this")
+                    self._answer(self.broken)
+                    return
                 self.trouble = failure
                 self._answer(failure)
                 await asyncio.sleep(_RETRY_S)
@@ -123,8 +126,8 @@ class Books:
                 )
                 for _ in ready:
                     self._rows.popleft()
+                    self._bytes -= self._sizes.popleft()
                 self._answer(None)
-            self._bytes = 0 if not self._rows else self._bytes
         self._answer(None)
 
     def _ready(self, lsn: int) -> list[Projected]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from oracle import beginning, config, keys
+from oracle import beginning, config, keys, repair
 from oracle.beginning import Job, Setting
 from oracle.books import Books
 from oracle.config import Config
@@ -31,7 +31,7 @@ from oracle.status import Status
 from oracle.systemd import Supervisor
 from oracle.version import code_version
 from state.disk import Disk
-from state.errors import BadUsage, OracleFailure
+from state.errors import BadUsage, JournalDamaged, LawBroken, OracleFailure
 from state.frames import Mark, Run
 from state.inputs import CalendarAdopted, MarketKind
 from state.journal import Journal
@@ -108,6 +108,7 @@ def _journal(directory: DataDirectory, configured: Config, door: _Door, *, disk:
     if not is_initialised(disk, directory.journal):
         door.check()
         directory.prepare()
+        _refuse_lost(directory)
         return Journal.create(disk, directory.journal, run=run_of, limits=configured.journal.limits)
     journal = Journal.open(disk, directory.journal, run=run_of, limits=configured.journal.limits)
     try:
@@ -116,6 +117,17 @@ def _journal(directory: DataDirectory, configured: Config, door: _Door, *, disk:
         journal.close()
         raise
     return journal
+
+
+def _refuse_lost(directory: DataDirectory) -> None:
+    """Raise JournalDamaged where a database remembers a journal that is not there: no new one may take its place."""
+    lost = repair.tabled(directory)
+    if lost:
+        message = f"{directory.journal} holds no journal, but the database beside it knows {lost} records of one"
+        raise JournalDamaged(
+            f"{message}; nothing was changed: restore the journal from a copy, or move {directory.database.name} away"
+            " to begin anew"
+        )
 
 
 def _tell_setting(log: Log, job: Job, where: Setting, recovered: Recovered) -> None:
@@ -187,6 +199,8 @@ class _Daemon:
                 self._outside.ready(*address)
                 await self._beat(heart)
             await self._put_away(books)
+            if books.broken is not None:
+                raise books.broken
         finally:
             writer.close()
 
@@ -194,6 +208,8 @@ class _Daemon:
         """Write the last rows and a snapshot; without them the next start takes longer, and nothing is lost."""
         try:
             await books.close()
+        except LawBroken:
+            raise
         except OracleFailure as failure:
             self._log.event("database", level="warning", words=str(failure))
 

@@ -26,6 +26,7 @@ class Loop:
         self.portfolio = portfolio
         self._sink = sink
         self._settings_of = settings_of
+        self._whole = True
         self.settings = settings_of(portfolio.config.body) if portfolio.config.body else Settings()
 
     def take(self, told: AnyInput, *, at: int) -> Record:
@@ -34,6 +35,11 @@ class Loop:
         Time never goes back: an instant before the last one counts as that one. Raises LawBroken, after which the
         process must end; nothing of the record may leave it before its LSN is durable.
         """
+        if not self._whole:
+            raise LawBroken(
+                "an input before this one was not finished: memory is not what the journal holds; start again"
+            )
+        self._whole = False
         portfolio = self.portfolio
         seen_at = max(at, portfolio.now)
         portfolio.take_in(told, lsn=portfolio.lsn + 1, seen_at=seen_at)
@@ -44,4 +50,5 @@ class Loop:
         lsn = self._sink.submit(seen_at, type(told).__name__, schema=SCHEMA, payload=encode(record))
         if lsn != portfolio.lsn:
             raise LawBroken(f"the journal numbered record {portfolio.lsn} as {lsn}")
+        self._whole = True
         return record

@@ -8,7 +8,9 @@ tables, which the next question or start makes again.
 import os
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +19,6 @@ import msgspec
 from oracle import narrate
 from oracle.directory import DataDirectory
 from oracle.ids import run_id
-from oracle.queries import connected
 from oracle.version import code_version
 from state import cut
 from state import facts as f
@@ -30,6 +31,7 @@ from state.portfolio import Portfolio
 from state.record import decode
 from state.recovery import fold
 from state.segments import LOCK
+from state.tables import reading
 
 LOSS = "loss.json"
 """The last file of a copy: one without it is not complete."""
@@ -130,7 +132,7 @@ def _told(directory: DataDirectory, damage: Damage, disk: Disk) -> dict[str, Any
             lost.note(fact)
             if (line := narrate.sentence(fact)) is not None:
                 story.append({"record": body.lsn, "at": body.seen_at, "told": line})
-    reached = max([damage.last_lsn, damage.newest - 1, _tabled(directory), *(body.lsn for body in bodies[-1:])])
+    reached = max([damage.last_lsn, damage.newest - 1, tabled(directory), *(body.lsn for body in bodies[-1:])])
     held, working = [one.id for one in portfolio.live_positions()], [one.id for one in portfolio.working_orders()]
     return {
         "damaged": True,
@@ -165,13 +167,13 @@ def _facts(body: Body) -> tuple[AnyFact, ...]:
         return ()
 
 
-def _tabled(directory: DataDirectory) -> int:
+def tabled(directory: DataDirectory) -> int:
     """How far the journal certainly was once, because the query tables hold so many records; 0 where they do not say."""
-    try:
-        with connected(directory.root) as connection:
-            return int(connection.execute("SELECT applied_lsn FROM meta").fetchone()[0])
-    except OracleFailure:
-        return 0
+    # The journal itself may be gone, so that this is no run to be asked as others are.
+    with suppress(OracleFailure, sqlite3.Error), closing(reading(directory.database)) as connection:
+        found = connection.execute("SELECT applied_lsn FROM meta").fetchone()
+        return int(found[0]) if found else 0
+    return 0
 
 
 def _accept(directory: DataDirectory, damage: Damage, told: dict[str, Any], disk: Disk) -> None:

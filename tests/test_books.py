@@ -12,7 +12,7 @@ from oracle.books import Books
 from state import keeping
 from state.applying import apply
 from state.disk import Disk
-from state.errors import OracleFailure
+from state.errors import LawBroken, OracleFailure
 from state.inputs import AlertReceived
 from state.portfolio import Portfolio
 from state.record import decode
@@ -155,3 +155,34 @@ async def test_rows_that_are_dropped_leave_no_gap(tmp_path: Path, monkeypatch: p
     found = await recover(History(Disk(), tmp_path / "journal"), store)
     await store.close()
     assert store.applied_lsn == found.portfolio.lsn > applied
+
+
+async def test_alerts_that_were_written_take_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what waits counts against the bound of bytes: any number of alerts may pass while the tables keep up."""
+    monkeypatch.setattr(books, "WAITING_BYTES_MAX", 400)
+    async with beating(tmp_path) as run:
+        for number in range(40):
+            last = await run.heart.alert(alert(number))
+            if number % 4 == 3:
+                await run.heart.settled()
+        bodies = [one.record.input.body for one in run.told if isinstance(one.record.input, AlertReceived)]
+        assert sum(map(len, bodies)) > 4 * 400
+        assert run.store.applied_lsn >= last.lsn
+
+
+async def test_a_fault_of_our_own_on_the_way_to_the_tables_is_no_silence(tmp_path: Path) -> None:
+    """Whatever ends the writing of rows is told to its readers, and ends the process."""
+
+    async def fault(*_: object, **__: object) -> None:
+        raise OverflowError("for a test")
+
+    async def spoil() -> None:
+        async with beating(tmp_path) as run:
+            run.store.write = fault  # type: ignore[method-assign]
+            await run.heart.alert(LONG)
+            with pytest.raises(LawBroken, match="OverflowError"):
+                await run.heart.settled()
+            await until(lambda: run.inbox._closed is not None)
+
+    with pytest.raises(LawBroken):
+        await spoil()

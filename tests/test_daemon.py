@@ -15,7 +15,7 @@ from oracle.ask import looks, reached
 from oracle.beginning import Job
 from oracle.inbox import Taken
 from state.disk import Disk
-from state.errors import BadUsage
+from state.errors import BadUsage, JournalDamaged
 from state.segments import segments
 from tests.conftest import ROOT
 from tests.daemons import SMALL, Daemon, refused, running
@@ -152,6 +152,19 @@ def test_a_directory_has_one_process(tmp_path: Path) -> None:
         assert (code, "in use by another process" in said) == (7, True)
         assert run.post(LONG).status == 201
         assert run.stop() == 0
+
+
+async def test_a_journal_that_is_gone_is_no_fresh_start(tmp_path: Path) -> None:
+    """Beside a database that remembers it, nothing is begun anew: it is damage, and what is left stays as it is."""
+    stopped = asyncio.Event()
+    job = Job(tmp_path / "desk", 0, config=config(tmp_path), simulate=1.0, start=new_york(DAY, "10:00:00"), seed=7)
+    await daemon.run(job, daemon.Outside(ready=lambda *_: stopped.set(), stopped=stopped))
+    (tmp_path / "desk" / "journal").rename(tmp_path / "elsewhere")
+    before = (tmp_path / "desk" / "oracle.db").read_bytes()
+    with pytest.raises(JournalDamaged, match="restore the journal from a copy"):
+        await daemon.run(job, daemon.Outside(stopped=stopped))
+    assert (tmp_path / "desk" / "oracle.db").read_bytes() == before
+    assert JournalDamaged.exit_code == 3
 
 
 def test_a_bad_configuration_is_told_before_anything_is_made(tmp_path: Path) -> None:

@@ -99,3 +99,19 @@ def test_what_cannot_be_read_is_answered_and_goes_on() -> None:
     record = loop.take(AlertReceived("\x00{", "rule"), at=instant(DAY, "10:30:00"))
     assert [fact.status for fact in record.facts if isinstance(fact, AlertLogged)] == ["invalid_payload"]
     assert loop.take(AlertReceived(BODY, "rule"), at=0).facts[0].signal_id == "sig-000001"
+
+
+def test_after_a_broken_law_nothing_more_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in memory then is not what the journal holds, so that no later input may be decided on it."""
+    loop, kept = begun()
+    monkeypatch.setattr(Portfolio, "check", _breaks)
+    with pytest.raises(LawBroken, match="for a test"):
+        loop.take(AlertReceived(BODY, "rule"), at=instant(DAY, "10:30:00"))
+    monkeypatch.undo()
+    with pytest.raises(LawBroken, match="was not finished"):
+        loop.take(AlertReceived(BODY, "rule"), at=instant(DAY, "10:31:00"))
+    assert len(kept.payloads) == 2
+
+
+def _breaks(_: Portfolio) -> None:
+    raise LawBroken("for a test")
