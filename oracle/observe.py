@@ -18,7 +18,7 @@ _TOLD = np.full(FED, -1, np.int64)
 _TOLD[QUOTE.index("flags")] = ASK_PRESENT | SIZES_KNOWN
 """The bits of a kept quote that a feed tells."""
 
-_AT, _FLAGS = QUOTE.index("at"), QUOTE.index("flags")
+_AT = QUOTE.index("at")
 
 
 class Observer:
@@ -75,9 +75,7 @@ class Observer:
             if not late.any():
                 return quotes
             codes, spot, left = codes[late], spot[late], late
-        values = catalogue.value(codes, quotes[left], spot, now)
-        quotes[left, _FLAGS] = (quotes[left, _FLAGS] & _TOLD[_FLAGS]) | values[:, 0]
-        quotes[left, FED:] = values[:, 1:]
+        quotes[left] = catalogue.complete(quotes[left], codes, spot, now)
         return quotes
 
 

@@ -137,7 +137,7 @@ class AdmittingDoor:
 
     async def ask(self, told: OperatorAsked) -> Taken:
         """No operator comes this way."""
-        raise NotImplementedError
+        raise AssertionError("a stranger's call reached what only the operator may ask")
 
 
 class Overheard(logging.Handler):

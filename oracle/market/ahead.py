@@ -9,14 +9,12 @@ from oracle.market.port import Carry, Ints
 from oracle.market.recording import Recording
 from oracle.market.valuing import Catalogue
 from state.calendar import Calendar
-from state.market import ASK_PRESENT, FED, QUOTE, SIZES_KNOWN, Table
+from state.market import Table
 
 AHEAD = 64
 """So many coming quotes of a contract are priced with the one that is wanted."""
 
 _UNPRICED = -1
-_TOLD = ASK_PRESENT | SIZES_KNOWN
-_FLAGS = QUOTE.index("flags")
 
 
 class Ahead:
@@ -50,12 +48,9 @@ class Ahead:
         places = self._place[rows][:, np.newaxis] + np.arange(AHEAD)
         coming = self._order[places[places < self._end[quotes.code[rows]][:, np.newaxis]]]
         coming = coming[self._spot[coming] == _UNPRICED]
-        codes, at, whole = quotes.code[coming], quotes.at[coming], quotes.table[coming]
+        codes, at = quotes.code[coming], quotes.at[coming]
         self._spot[coming] = spots = self._spots(catalogue, codes, at)
-        values = catalogue.value(codes, whole, spots, at)
-        whole[:, _FLAGS] = (whole[:, _FLAGS] & _TOLD) | values[:, 0]
-        whole[:, FED:] = values[:, 1:]
-        quotes.table[coming] = whole
+        quotes.table[coming] = catalogue.complete(quotes.table[coming], codes, spots, at)
 
     def _spots(self, catalogue: Catalogue, codes: Ints, at: Ints) -> Ints:
         """The price of each contract's underlying at an instant each; 0 where it is not known."""

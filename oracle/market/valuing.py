@@ -62,6 +62,13 @@ class Catalogue:
         self._dividend = _with(self._dividend, [self._carry.dividend(one.underlying) for one in new])
         self._american = _with(self._american, [not one.european for one in new])
 
+    def complete(self, quotes: Table, codes: Ints, spot: Ints, now: Ints | int) -> Table:
+        """The same quotes as whole rows: whatever they held of values is what `value` says now."""
+        values, whole = self.value(codes, quotes, spot, now), quotes.copy()
+        whole[:, _FLAGS] = (whole[:, _FLAGS] & ~GREEKS_KNOWN) | values[:, 0]
+        whole[:, FED:] = values[:, 1:]
+        return whole
+
     def value(self, codes: Ints, quotes: Table, spot: Ints, now: Ints | int) -> Table:
         """One row of (flag GREEKS_KNOWN or 0, IV, greeks) for each quote, in the units of `state.market`.
 
