@@ -7,16 +7,18 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from oracle.masking import MASK, UNREADABLE_BYTES_MAX, mask
 from oracle.spelling import pattern
+from rules import alert_text
 from rules.reading import read
 from state.alert import BadAlert, Entry
 from state.inputs import AlertReceived
 from state.record import Record, decode, encode
+from tests.test_secrets_kept import plain
 
 HUSH = "hush-8f2a"
 
@@ -191,12 +193,122 @@ def test_a_mendable_body_loses_its_secret_and_reads_alike(body: str) -> None:
     assert kinds == [Entry, Entry]
 
 
-@pytest.mark.parametrize("value", ["[a, hunter12]", "{v: hunter12}", "hunter12", "'hunter12'"])
-def test_a_text_nobody_can_mend_loses_the_whole_value(value: str) -> None:
-    """Also one in brackets, to its end."""
-    assert mask(f"buy now token: {value} and go") == 'buy now token: "***" and go'.replace(
-        '"', "'" if value[0] == "'" else '"'
-    )
+@pytest.mark.parametrize(
+    "value", ["[a, hunter12]", "{v: hunter12}", "hunter12", "'hunter12'", '"a" b hunter12', "a\nhunter12"]
+)
+def test_a_text_nobody_can_mend_loses_all_behind_a_secret(value: str) -> None:
+    """Where its value ends nobody can tell."""
+    assert mask(f"buy now token: {value} and go") == 'buy now token: "***"'
+
+
+def test_a_damaged_body_keeps_what_follows_a_closed_secret() -> None:
+    """A text in quotes that ends as one of JSON does is all of the value, and the fault behind it is told where it is."""
+    assert mask('{"token": "a,b", \'pin\': \'1\'], "n": x}') == '{"token": "***", \'pin\': \'***\'], "n": x}'
+
+
+@pytest.mark.parametrize(
+    ("body", "masked"),
+    [
+        ("payload=%7B%22token%22%3A%22hunter12%22,%22n", 'payload={"token":"***"'),
+        ("data=%7B%22token%22%3A%22hunter12%22%7D", 'data={"token":"***"'),
+        ("data=%257B%2522token%2522%253A%2522hunter12", 'data={"token":"***"'),
+        ("payload=%7B%22n%22%3A1%7D&token=hunter12&a=b", 'payload=%7B%22n%22%3A1%7D&token="***"'),
+        ("payload=%7B%22n%22%3A1%7D&tok%65n=hunter12&a=b", 'payload={"n":1}&token="***"'),
+        ("payload=%7B%22n%22%3A%22%2541%22%7D&tok%65n=hunter12", '{"n": "%41", "***": "***"}'),
+        ("to%6ben=hunter12&symbol=SPY", 'token="***"'),
+        ('{"token":"hunter12","token":"hunter12",', '{"token":"***","token":"***",'),
+        ('{"a": "token: hunter12", "a": 1,}', '{"a": 1, "***": "***"}'),
+        ('{"to\\u006ben":"hunter12"', '{"token":"***"'),
+        ('{"to\\u006ben":"a\\",hunter12"', '{"token":"***"'),
+        ('{"token":"a\\",hunter12","n":1,,', '{"token":"***"'),
+        ('{"token":{"a":{},"c":"hunter12"}', '{"token":"***"'),
+        ('{"note":"{\\"token\\":{\\"a\\":{},\\"c\\":\\"hunter12\\"}}"}', '{"note": "{\\"token\\":\\"***\\""}'),
+        ('{"name":"token","value":"hunter12","n":1}', '{"name": "token", "value": "***", "n": 1}'),
+        ('{"value":["hunter12"],"header":"api key"}', '{"value": "***", "header": "api key"}'),
+        ('{"name":"token","value":"hunter12",,', '{"name":"token","value":"***",,'),
+        ('{"name":"price","value":"690"}', '{"name":"price","value":"690"}'),
+        ('{"token=hunter12":1}', '{"token=\\"***\\"": "***"}'),
+        ('{"my secret words":"hunter12",,', '{"my secret words":"***",,'),
+        ("https%3A%2F%2Fuser:hunter12@example.com", "https://***@example.com"),
+    ],
+)
+def test_a_secret_is_found_however_it_is_sent(body: str, masked: str) -> None:
+    """In forms, escaped, repeated, nested, as a pair of name and value, or as a part of a key."""
+    assert mask(body) == masked
+
+
+def test_what_was_no_alert_becomes_none() -> None:
+    """The fault goes with the secret in which it stood; what is kept is refused all the same."""
+    for body in (f'{GOOD}, "token": "a\tb"}}', "SPY,\0 5 - Buy token=a"):
+        kinds = [type(alert_text.parse(one)) for one in (body, mask(body), mask(mask(body)))]
+        assert kinds == [alert_text.Unreadable] * 3
+    assert mask(f'{GOOD}, "token": "a\tb"}}') == f'{{{GOOD}, "token": "***"}}'
+
+
+def test_a_long_body_that_can_be_mended_is_kept_whole() -> None:
+    """Only what nobody can read is cut."""
+    body = f'{GOOD}, "note": "{"x" * UNREADABLE_BYTES_MAX}",}}'
+    assert mask(body) == body
+
+
+# -- any secret, anywhere -------------------------------------------------------------------------------------------
+
+# Of letters that stand in nothing else, so that every piece of a secret is known.
+SECRETS = st.text("QZ\"'\\\\,:{}[]%&=+ \n\u201c\u00e9", min_size=1, max_size=12).map(lambda text: f"QZ{text}QZ")
+HELD = st.recursive(SECRETS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN, inner, max_size=3))
+KEYED = st.sampled_from(SECRET_KEYS)
+NOISE = st.fixed_dictionaries({"symbol": st.just("SPY"), "n": st.integers(0, 9) | st.just({"a": [1, {}]})})
+HOLDERS = st.one_of(
+    st.builds(lambda noise, key, value: {**noise, key: value, "last": 1}, NOISE, KEYED, HELD),
+    st.builds(lambda noise, key, value: {**noise, "name": key, "value": value, "last": 1}, NOISE, KEYED, HELD),
+    st.builds(lambda key, value: {f"{key}={value}": 1, "last": 1}, KEYED, SECRETS),
+    st.builds(lambda key, value: {"note": f"{key}: {value}", "last": 1}, KEYED, SECRETS),
+)
+BURIED = st.recursive(
+    HOLDERS,
+    lambda inner: (
+        st.builds(lambda one: {"a": 1, "deep": one, "b": ""}, inner)
+        | st.builds(lambda one: [1, one, {}], inner)
+        | st.builds(json.dumps, inner)
+    ),
+    max_leaves=4,
+)
+
+
+def escaped(text: str, letters: str) -> str:
+    """A text of JSON in which some letters are escaped."""
+    return "".join(f"\\u{ord(one):04X}" if one in letters else one for one in text)
+
+
+WRITTEN = st.one_of(
+    st.builds(json.dumps, BURIED, indent=st.none() | st.just(1), ensure_ascii=st.booleans()),
+    st.builds(lambda tree, letters: escaped(json.dumps(tree), letters), BURIED, st.sampled_from(["kKpP", "sSwWyY"])),
+    st.builds(repr, BURIED),
+    st.builds(lambda key, value: f"symbol=SPY&{key}={quote(value)}&side=buy", KEYED, SECRETS),
+    st.builds(lambda key, value: f"SPY buy\n{key} = {value}\nnow", KEYED, SECRETS),
+)
+SENT = st.one_of(
+    WRITTEN,
+    st.builds(
+        lambda start, text, safe: start + quote(text, safe),
+        st.sampled_from(["payload=", "data=", "", "a=1&b="]),
+        WRITTEN,
+        st.sampled_from(["", '{}":,', "%", " []"]),
+    ),
+    st.builds(lambda text: quote(quote(text)), WRITTEN),
+    st.builds(lambda text: text.encode("utf-16-le").decode("latin-1"), WRITTEN),
+    st.builds(lambda text: text.encode("utf-16-be").decode("latin-1"), WRITTEN),
+)
+
+
+@settings(max_examples=1_000)
+@given(SENT, st.floats(0, 1), st.sampled_from(["", "}", ",}", "]]", '"', "\\", "%", "%2"]))
+def test_no_piece_of_a_secret_is_journaled(body: str, cut: float, end: str) -> None:
+    """Under any secret key at any depth, encoded, and cut anywhere."""
+    for one in (body, body[: int(len(body) * cut)] + end):
+        seen = plain(mask(one).encode())
+        assert b"Q" not in seen, one
+        assert b"Z" not in seen, one
 
 
 def hush(text: str) -> str:
