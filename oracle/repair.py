@@ -34,7 +34,7 @@ from state.segments import LOCK
 from state.tables import reading
 
 LOSS = "loss.json"
-"""The last file of a copy: one without it is not complete."""
+"""The last file of a copy: one without it is not complete. Its `cut` is `intended`, and `done` once it was."""
 
 _SHOWN_MAX = 20
 """Ids of a kind, and lines of what was decided, that people are shown; JSON holds all."""
@@ -44,7 +44,8 @@ def repair(path: Path, *, accept: bool) -> dict[str, Any]:
     """What is damaged in a directory's journal and what is lost by it; cut back to the last sound record if accepted.
 
     Without damage, and unless accepted, nothing is changed. Raises DirectoryInUse while a process works there,
-    DiskFailed when the copy or the cut could not be written: saying it again goes on.
+    DiskFailed when the copy or the cut could not be written: saying it again goes on. Raises LawBroken, and changes
+    nothing, where it was accepted and a sound record breaks a law.
     """
     directory, disk = DataDirectory(path), Disk()
     directory.must_exist()
@@ -56,6 +57,8 @@ def repair(path: Path, *, accept: bool) -> dict[str, Any]:
             return {"damaged": False, "repaired": False}
         told = _told(directory, damage, disk)
         if accept:
+            if told["broken"] is not None:
+                raise LawBroken(f"{_broken_line(told['broken'])}; nothing was changed: report this")
             with cut.on_disk(path, "written"):
                 _accept(directory, damage, told, disk)
         return told
@@ -75,9 +78,13 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
         return
     yield told["why"]
     yield f"sound up to record {told['record']}" + (
-        f" of {narrate.clock(told['at'])} New York" if told["record"] else ""
+        f" of {narrate.clock(told['at'])} New York" if told["record"] and told["broken"] is None else ""
     )
     yield from _lost_lines(told["lost"])
+    if told["broken"] is not None:
+        yield f"{_broken_line(told['broken'])}: report this"
+        yield "nothing was changed; restore the directory from a backup"
+        return
     yield from _named("positions held again that the lost records closed or reduced", told["held_again"])
     yield from _named("orders at work again that the lost records filled or ended", told["working_again"])
     yield from _named("from there on held", told["held"])
@@ -122,9 +129,7 @@ class _Lost(NamedTuple):
 
 def _told(directory: DataDirectory, damage: Damage, disk: Disk) -> dict[str, Any]:
     """All there is to say of a damage, as JSON holds it."""
-    portfolio = Portfolio()
-    for body in cut.kept_bodies(disk, directory.journal, damage):
-        fold(portfolio, body)
+    portfolio, broken = _folded(cut.kept_bodies(disk, directory.journal, damage))
     bodies = cut.lost_bodies(disk, directory.journal, damage)
     lost, story = _Lost({}, {}, {}, {}, {}, {}), []
     for body in bodies:
@@ -133,7 +138,9 @@ def _told(directory: DataDirectory, damage: Damage, disk: Disk) -> dict[str, Any
             if (line := narrate.sentence(fact)) is not None:
                 story.append({"record": body.lsn, "at": body.seen_at, "told": line})
     reached = max([damage.last_lsn, damage.newest - 1, tabled(directory), *(body.lsn for body in bodies[-1:])])
-    held, working = [one.id for one in portfolio.live_positions()], [one.id for one in portfolio.working_orders()]
+    # What is held where a record could not be folded nobody can say.
+    whole = portfolio if broken is None else Portfolio()
+    held, working = [one.id for one in whole.live_positions()], [one.id for one in whole.working_orders()]
     return {
         "damaged": True,
         "repaired": False,
@@ -141,6 +148,7 @@ def _told(directory: DataDirectory, damage: Damage, disk: Disk) -> dict[str, Any
         "why": damage.why,
         "record": damage.last_lsn,
         "at": portfolio.now,
+        "broken": broken,
         "lost": {
             "records": reached - damage.last_lsn,
             "first": damage.last_lsn + 1 if reached > damage.last_lsn else None,
@@ -157,6 +165,17 @@ def _told(directory: DataDirectory, damage: Damage, disk: Disk) -> dict[str, Any
         "working": working,
         "copy": None,
     }
+
+
+def _folded(bodies: Iterable[Body]) -> tuple[Portfolio, dict[str, Any] | None]:
+    """The portfolio after some records, or as far as they keep the laws, with the number and the words of one that does not."""
+    portfolio = Portfolio()
+    for body in bodies:
+        try:
+            fold(portfolio, body)
+        except LawBroken as broken:
+            return portfolio, {"record": body.lsn, "why": str(broken)}
+    return portfolio, None
 
 
 def _facts(body: Body) -> tuple[AnyFact, ...]:
@@ -185,11 +204,14 @@ def _accept(directory: DataDirectory, damage: Damage, told: dict[str, Any], disk
     for file in (database, *(database.with_name(f"{database.name}-{tail}") for tail in ("wal", "shm"))):
         if file.exists():
             disk.replace(aside / file.name, disk.read(file))
-    told.update(copy=str(aside), repaired=True)
-    disk.replace(aside / LOSS, msgspec.json.encode(told))
+    told["copy"] = str(aside)
+    said = {name: one for name, one in told.items() if name != "repaired"}
+    disk.replace(aside / LOSS, msgspec.json.encode({**said, "cut": "intended"}))
     cut.cut(disk, directory.journal, damage, run=Run(run_id(), code_version(), os.uname().nodename))
     if cut.examine(disk, directory.journal) is not None:
         raise LawBroken(f"the journal is damaged after its repair; all of it as it was is in {aside}")
+    told["repaired"] = True
+    disk.replace(aside / LOSS, msgspec.json.encode({**said, "cut": "done"}))
 
 
 def _aside(root: Path) -> Path:
@@ -201,6 +223,10 @@ def _aside(root: Path) -> Path:
     if place.exists():
         shutil.rmtree(place)
     return place
+
+
+def _broken_line(broken: dict[str, Any]) -> str:
+    return f"record {broken['record']} is as it was written, but breaks a law: {broken['why']}"
 
 
 def _lost_lines(lost: dict[str, Any]) -> Iterator[str]:

@@ -121,6 +121,9 @@ def cut(disk: Disk, path: Path, damage: Damage, *, run: Run) -> None:
     `run` signs what has to be made anew: an identity that is no more, and the first segment where none is sound.
     """
     with on_disk(path, "written"):
+        if not identities(disk, path):
+            # What lost its segments and has no identity would be no journal, and the next start would begin a new one.
+            disk.replace(path / identity_name(max(present(disk, path), default=1)), identity_content(run))
         for name in damage.dropped:
             disk.remove(path / name)
         disk.sync_directory(path)

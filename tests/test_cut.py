@@ -106,6 +106,12 @@ CASES = [
     Case("a sealed segment doubled", lambda d, n: close_and_double(d, n[-1]), 20),
     Case("the identity damaged", lambda d, _: flip(d, identity_name(NEWEST), 20), 20),
     Case("the identity gone", lambda d, _: d.put_file(PATH / identity_name(NEWEST), None), 20),
+    Case(
+        "the identity and the first segment gone",
+        lambda d, n: [d.put_file(PATH / one, None) for one in (n[0], identity_name(NEWEST))] and None,
+        0,
+        tuple(range(5, 21)),
+    ),
     Case("two identities", lambda d, _: d.put_file(PATH / identity_name(3), b"?"), 20),
     Case("an identity of nothing", lambda d, _: d.rename(PATH / identity_name(NEWEST), PATH / identity_name(0)), 20),
 ]

@@ -1,6 +1,7 @@
 """Any disk: the real and the simulated one keep the same promises; and what a simulated crash may do."""
 
 import contextlib
+import os
 import random
 import stat
 from pathlib import Path
@@ -36,6 +37,15 @@ def test_a_written_file_reads_back_under_its_new_name(place: tuple[Disk, Path]) 
     assert disk.read(path / "b") == b"\0\0abc"
     disk.remove(path / "b")
     assert disk.names(path) == []
+
+
+def test_only_files_have_names(tmp_path: Path) -> None:
+    """Directories, pipes and links to nothing are left aside: whoever read them would fail, or wait."""
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    assert Disk().names(tmp_path) == ["a"]
 
 
 def test_a_file_is_replaced_whole(place: tuple[Disk, Path]) -> None:

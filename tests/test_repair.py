@@ -1,9 +1,11 @@
 """`oracle journal repair` on real directories: what it says of a loss, and that everything works again afterwards."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from oracle.stored import export_lines
 from state import cut
 from state.disk import Disk
 from state.errors import DirectoryInUse, DiskFailed, JournalDamaged
+from state.facts import EntriesResumed
 from state.frames import Body
+from state.inputs import AlertReceived
+from state.record import SCHEMA, Record, encode
 from state.segments import LOCK, chain_at, identities, identity_name, read, segments
 from tests.daemons import refused, running
 from tests.directories import written
@@ -149,7 +154,7 @@ def test_an_accepted_loss_is_copied_aside_first(data: Path) -> None:
     copy = data / "journal.damaged-1"
     assert (done.returncode, done.stderr, told["repaired"], told["copy"]) == (0, "", True, str(copy))
     kept = contents(copy)
-    assert json.loads(kept.pop(LOSS)) == told
+    assert {**json.loads(kept.pop(LOSS)), "repaired": True} == {**told, "cut": "done"}
     assert kept == before
     assert {oct(one.stat().st_mode)[-2:] for one in (copy, copy / "journal", copy / LOSS)} == {"00"}
     with unchanged(copy):
@@ -210,6 +215,35 @@ def test_a_copy_that_was_not_completed_is_made_anew(data: Path) -> None:
     assert (half.parent / LOSS).exists()
 
 
+def test_a_cut_that_was_not_done_is_said_to_be_intended(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the copy is true whenever the process ends; the next try copies and cuts again."""
+
+    class Refusing(Disk):
+        def replace(self, file: Path, content: bytes) -> None:
+            if file.suffix == ".seg" and file.parent == data / "journal":
+                raise OSError(EIO, "refused")
+            super().replace(file, content)
+
+    flip(data, SOUND + 1)
+    monkeypatch.setattr(repairing, "Disk", Refusing)
+    with pytest.raises(DiskFailed, match="refused"):
+        repair(data, accept=True)
+    assert json.loads((data / "journal.damaged-1" / LOSS).read_bytes())["cut"] == "intended"
+    monkeypatch.undo()
+    assert repair(data, accept=True)["copy"].endswith("damaged-2")
+    assert json.loads((data / "journal.damaged-2" / LOSS).read_bytes())["cut"] == "done"
+
+
+def test_what_is_no_file_is_not_the_journals(data: Path) -> None:
+    """A directory or a pipe that somebody left there is not copied, and stands in nobody's way."""
+    flip(data, SOUND + 1)
+    (data / "journal" / "old").mkdir()
+    os.mkfifo(data / "journal" / "pipe")
+    assert repair(data, accept=True)["repaired"]
+    assert not (data / "journal.damaged-1" / "journal" / "old").exists()
+    assert oracle("verify", "--data", data).returncode == 0
+
+
 def test_nothing_is_cut_that_could_not_be_copied(data: Path) -> None:
     """Where no copy can be made the journal stays as it is, and the next try finds it like that."""
     flip(data, SOUND + 1)
@@ -227,6 +261,22 @@ def test_records_of_another_version_are_no_damage(tmp_path: Path) -> None:
     flip(tmp_path / "run", 2)
     with unchanged(tmp_path), pytest.raises(JournalDamaged, match="update oracle"):
         repair(tmp_path / "run", accept=True)
+
+
+def test_a_sound_record_that_breaks_a_law_is_told_and_nothing_cut(tmp_path: Path) -> None:
+    """It is no damage, and no cut behind it would help; what is lost is told all the same."""
+    data = tmp_path / "run"
+    breaking = encode(Record(AlertReceived("", "webhook"), (EntriesResumed("operator"),)))
+    told = [Body(lsn, lsn, "AlertReceived", SCHEMA, breaking, "now") for lsn in (1, 2, 3)]
+    written(data, [told[0], Body(2, 2, "AlertReceived", SCHEMA, b"lost" * 20, "now"), told[2]]).close()
+    flip(data, 2)
+    done = oracle("journal", "repair", "--data", data)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "record 1 is as it was written, but breaks a law: nothing is halted for operator: report this" in done.stdout
+    assert "LOST: 2 records, 2 to 3" in done.stdout
+    assert "--accept-loss" not in done.stdout
+    with unchanged(data):
+        assert oracle("journal", "repair", "--accept-loss", "--data", data).returncode == 6
 
 
 # -- a killed process -------------------------------------------------------------------------------------------------
