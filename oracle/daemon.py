@@ -259,13 +259,15 @@ class _Daemon:
 
 @contextlib.asynccontextmanager
 async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Work that goes on while the block runs, and is cancelled with its end."""
-    task = asyncio.create_task(work)
+    """Work that goes on while the block runs, and is cancelled with its end; what it dies of ends the block, and is raised."""
     try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(work)
+            yield
+            task.cancel()
+    except BaseExceptionGroup as failures:
+        # The first of them; the others follow from it.
+        raise failures.exceptions[0] from None
 
 
 async def _on(event: asyncio.Event, act: Callable[[], Any]) -> None:

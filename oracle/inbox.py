@@ -4,7 +4,6 @@ Strangers' alerts have their own limit, so that no flood of them can keep out a 
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable
 from typing import Any, Protocol
@@ -123,7 +122,11 @@ class Inbox:
 
 
 async def within(seconds: float, waited: Awaitable[Any]) -> None:
-    """Wait for something, but not longer than so many seconds of the machine."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+    """Wait for something, but not longer than so many seconds of the machine. Raises what it raises."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
             await waited
+    except TimeoutError:
+        # A connection or a disk may time out too.
+        if not limit.expired():
+            raise

@@ -4,7 +4,6 @@ Deliberately absent: asyncio (a callback tells the daemon's loop), time, and any
 the journal's rules: a batch is whatever was submitted while the one before was being synced.
 """
 
-import contextlib
 import threading
 from collections.abc import Callable
 
@@ -27,7 +26,8 @@ class Writer:
     """Owns an open journal from here on. `submit` from one thread, wait from any.
 
     `released` is called in the writer's thread with the durable LSN after each batch, and once more when the thread
-    ends; it must not block. When the disk failed, `submit`, `wait_durable`, `mark` and `close` raise DiskFailed.
+    ends; it must not block. When the thread died, `submit`, `wait_durable`, `mark` and `close` raise what it died of: DiskFailed
+    when the disk failed, LawBroken for anything that was not foreseen.
     """
 
     def __init__(
@@ -142,17 +142,19 @@ class Writer:
             raise DiskFailed("the journal's writer has ended and takes no more records; start the process again")
 
     def _run(self) -> None:
-        try:
-            while self._turn():
-                pass
-            self._journal.close()
-        except OracleFailure as failure:
-            self._failure = failure
-        finally:
-            # Whatever ended the turns, waiters must not hang and the lock must go.
-            with contextlib.suppress(OracleFailure):
-                self._journal.close()
-            self._release(ended=True)
+        # Whatever ends the turns, waiters must not hang, the lock must go, and the process must hear of it.
+        for part in (self._turns, self._journal.close, self._end):
+            try:
+                part()
+            except BaseException as cause:  # noqa: BLE001  A thread has nobody above it who could catch it.
+                self._failure = self._failure or _failure_of(cause)
+
+    def _turns(self) -> None:
+        while self._turn():
+            pass
+
+    def _end(self) -> None:
+        self._release(ended=True)
 
     def _turn(self) -> bool:
         """Write one batch or one mark; False once closing and nothing is left."""
@@ -181,3 +183,12 @@ class Writer:
             self._changed.notify_all()
         if self._released is not None:
             self._released(self._durable[0])
+
+
+def _failure_of(cause: BaseException) -> OracleFailure:
+    """What the process ends with: what is no failure of the disk is a mistake of ours."""
+    if isinstance(cause, OracleFailure):
+        return cause
+    if isinstance(cause, OSError):
+        return DiskFailed(f"the journal's writer ended: {cause}; check the disk and its free space")
+    return LawBroken(f"the journal's writer ended: {cause!r}; report this")

@@ -1,8 +1,11 @@
 """The inbox is bounded, ordered, and keeps room for those who must be heard."""
 
+import asyncio
+from errno import ETIMEDOUT
+
 import pytest
 
-from oracle.inbox import Busy, Inbox, InboxSettings
+from oracle.inbox import Busy, Inbox, InboxSettings, within
 from state.inputs import AlertReceived, OperatorAsked
 
 
@@ -53,3 +56,14 @@ async def test_a_closed_inbox_takes_nothing_and_forgets_nothing() -> None:
     waiting = inbox.take()
     assert waiting is not None
     assert waiting.answer is kept
+
+
+async def test_a_wait_ends_in_time_and_hides_no_failure() -> None:
+    """Its own end is no failure; that something else timed out is one."""
+
+    async def failing() -> None:
+        raise OSError(ETIMEDOUT, "the disk does not answer")
+
+    await within(0.001, asyncio.Event().wait())
+    with pytest.raises(TimeoutError, match="the disk does not answer"):
+        await within(60, failing())

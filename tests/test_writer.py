@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from state.disk import Disk
-from state.errors import DiskFailed, LawBroken
+from state.errors import DiskFailed, JournalDamaged, LawBroken
 from state.frames import Mark
 from state.journal import Journal, Limits, Run, read, segments
 from state.writer import Bounds, Writer
@@ -130,22 +130,50 @@ def test_a_submitter_that_waits_for_room_hears_of_the_failure() -> None:
 
 
 def test_a_callback_that_raises_does_not_leave_waiters_hanging() -> None:
-    """A thread that dies for a reason of its own is a DiskFailed to its callers, and the lock is free."""
+    """A thread that dies for a reason of its own breaks a law for its callers, and the lock is free."""
 
     def released(_: int) -> None:
         raise ZeroDivisionError
 
     disk = SimDisk()
-    hook, threading.excepthook = threading.excepthook, lambda _: None
-    try:
-        writer = Writer(created(disk), released=released)
-        writer.submit(0, "tick", schema=1, payload=b"")
-        writer.close()
-    finally:
-        threading.excepthook = hook
-    with pytest.raises(DiskFailed, match="ended"):
-        writer.mark(Mark.IDLE)
+    writer = Writer(created(disk), released=released)
+    writer.submit(0, "tick", schema=1, payload=b"")
+    for refused in (writer.close, lambda: writer.mark(Mark.IDLE), lambda: writer.submit(0, "t", schema=1, payload=b"")):
+        with pytest.raises(LawBroken, match="ZeroDivisionError"):
+            refused()
     Journal.open(disk, PATH, run=RUN, limits=LIMITS).close()
+
+
+@pytest.mark.parametrize(
+    ("cause", "failure"),
+    [
+        (MemoryError(), LawBroken),
+        (SystemExit(), LawBroken),
+        (RuntimeError("a bug"), LawBroken),
+        (OSError(5, "odd"), DiskFailed),
+        (JournalDamaged("odd"), JournalDamaged),
+    ],
+)
+def test_whatever_the_thread_dies_of_is_a_failure(cause: BaseException, failure: type[Exception]) -> None:
+    """The process hears of it, nobody waits for ever, and what was not synced is not durable."""
+
+    class Dying(SimDisk):
+        def write(self, descriptor: int, content: bytes | memoryview, *, offset: int) -> int:
+            if self.armed:
+                raise cause
+            return super().write(descriptor, content, offset=offset)
+
+        armed = False
+
+    disk, released = Dying(), []
+    writer = Writer(created(disk), released=released.append)
+    disk.armed = True
+    lsn = writer.submit(0, "tick", schema=1, payload=b"")
+    for refused in (lambda: writer.wait_durable(lsn), writer.close):
+        with pytest.raises(failure):
+            refused()
+    assert isinstance(writer.failure, failure)
+    assert released == [0]
 
 
 def test_an_idle_moment_is_marked() -> None:
