@@ -33,12 +33,8 @@ class History(msgspec.Struct, frozen=True):
     path: Path
     last: Scan | None = None
 
-    def bodies(self, from_lsn: int = 1) -> Iterator[Body]:
-        """Records from an LSN on, in order, verified. Raises as `segments.read` does."""
-        return segments.read(self.disk, self.path, from_lsn=from_lsn)
-
     def chained(self, from_lsn: int = 1) -> Iterator[tuple[Body, bytes]]:
-        """The same, each with the digest after it."""
+        """Records from an LSN on, in order, verified, each with the digest after it. Raises as `segments.read` does."""
         last = self._last_from(from_lsn)
         for scan in segments.scans(self.disk, self.path, from_lsn=from_lsn) if last is None else (last,):
             for body in segments.bodies_of(scan, from_lsn=from_lsn):

@@ -12,7 +12,8 @@ from state import facts as f
 from state.disk import Disk
 from state.inputs import TickReached
 from state.portfolio import Portfolio
-from state.recovery import History, fold
+from state.recovery import fold
+from state.segments import read
 from tests.breakouts import alert_lines, configuration
 from tests.naive import NaiveLedger, new_york_date, usd
 from tests.recorded import Kind, Recorded
@@ -65,7 +66,7 @@ def reckon(out: Path, figures: dict[str, Any]) -> Reckoned:
     """Fold the journal of a finished run beside a naive ledger that is told the same trades and settlements."""
     ledger, portfolio = NaiveLedger(usd(figures["cash_start"])), Portfolio()
     differences, equity, busy = [], [], set()
-    for body in History(Disk(), out / "journal").bodies():
+    for body in read(Disk(), out / "journal"):
         record = fold(portfolio, body)
         ledger.tell_facts(record.facts, seen_at=body.seen_at)
         difference = ledger.first_difference(portfolio)

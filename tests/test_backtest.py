@@ -16,6 +16,7 @@ from state.facts import OrderCreated, OrderFilled, SignalQueued, SignalRefused, 
 from state.inputs import CalendarAdopted, ConfigAdopted, TickReached
 from state.record import Record
 from state.recovery import History, recover
+from state.segments import read
 from state.snapshots import Store
 from tests.tapes import new_york
 from tests.trades import ALERTS, CALL, DAY, LONG, job, traded
@@ -65,7 +66,7 @@ def test_it_begins_with_what_must_be_known(tmp_path: Path) -> None:
 def test_the_journal_holds_what_was_heard_in_its_order(tmp_path: Path) -> None:
     """Every record, told once it was durable, at instants that never go back."""
     found, heard = heard_in(tmp_path)
-    bodies = list(History(Disk(), tmp_path / "run" / "journal").bodies())
+    bodies = list(read(Disk(), tmp_path / "run" / "journal"))
     assert [(body.lsn, body.seen_at, body.kind) for body in bodies] == [
         (lsn, seen_at, type(record.input).__name__) for lsn, (record, seen_at) in enumerate(heard, 1)
     ]

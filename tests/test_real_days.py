@@ -19,7 +19,8 @@ from state.inputs import AlertReceived, TickReached
 from state.market import ASK_PRESENT, QUOTE, MarketColumns
 from state.order import Intent
 from state.portfolio import Portfolio
-from state.recovery import History, fold
+from state.recovery import fold
+from state.segments import read
 from tests.days import EXPIRING, GRID, MINUTE, MODELS, PROFILES, SECOND, Bench, Raw, Run, end_of
 from tests.naive import NaiveLedger, usd
 
@@ -53,7 +54,7 @@ def facts_of(run: Run, *kinds: type) -> Iterator[tuple[f.AnyFact, int]]:
 def ledger_after(run: Run) -> tuple[NaiveLedger, list[str]]:
     """The naive ledger at the end of the journal, and every record at which it disagreed with the portfolio."""
     ledger, portfolio, differences = NaiveLedger(usd(run.figures["cash_start"])), Portfolio(), []
-    for body in History(Disk(), run.out / "journal").bodies():
+    for body in read(Disk(), run.out / "journal"):
         record = fold(portfolio, body)
         ledger.tell_facts(record.facts, seen_at=body.seen_at)
         difference = ledger.first_difference(portfolio)
@@ -270,9 +271,9 @@ def test_the_test_signal_traded_and_is_in_no_figure(run) -> None:
 def test_the_journal_says_what_was_heard(run) -> None:
     """Every record read back is the record that was told while the run went on."""
     portfolio = Portfolio()
-    read = [(fold(portfolio, body), body.seen_at) for body in History(Disk(), run.out / "journal").bodies()]
-    assert len(read) == run.figures["records"] == len(run.heard)
-    assert all(one == other for one, other in zip(read, run.heard, strict=True))
+    folded = [(fold(portfolio, body), body.seen_at) for body in read(Disk(), run.out / "journal")]
+    assert len(folded) == run.figures["records"] == len(run.heard)
+    assert all(one == other for one, other in zip(folded, run.heard, strict=True))
 
 
 def test_the_run_verifies(run) -> None:

@@ -25,7 +25,8 @@ from state.errors import BadUsage
 from state.inputs import AlertReceived
 from state.portfolio import Portfolio
 from state.record import Record
-from state.recovery import History, fold
+from state.recovery import fold
+from state.segments import read
 from tests.breakouts import alert_lines, breakouts
 from tests.naive import new_york_date, usd
 from tests.reckoned import Reckoned, Reckoner
@@ -72,7 +73,7 @@ def run(reckoner) -> Asked:
 def records(one: Reckoned) -> Iterator[tuple[Record, int]]:
     """The records of a run, and when each was seen."""
     portfolio = Portfolio()
-    for body in History(Disk(), one.out / "journal").bodies():
+    for body in read(Disk(), one.out / "journal"):
         yield fold(portfolio, body), body.seen_at
 
 

@@ -17,7 +17,7 @@ from state.journal import Journal, Limits, Run
 from state.portfolio import Portfolio
 from state.record import decode
 from state.recovery import History, fold, rebuild, recover
-from state.segments import scans
+from state.segments import read, scans
 from state.snapshots import Store
 from state.standing import figures
 from tests.test_snapshots import asked_plainly, content, opened, portfolio_at
@@ -264,7 +264,7 @@ async def test_a_deleted_database_is_made_again(tmp_path: Path, history: History
     asked_plainly(path, "DELETE FROM events")
     for place in (path, tmp_path / "fresh.db"):
         async with opened(place) as store:
-            assert keeping.digest(await rebuild(store, history.bodies())) == ending
+            assert keeping.digest(await rebuild(store, read(history.disk, history.path))) == ending
         assert content(place) == content(whole)
         assert asked_plainly(place, "SELECT lsn FROM snapshots") == [(len(story()),)]
         async with opened(place) as store:

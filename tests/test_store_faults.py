@@ -26,6 +26,7 @@ from state.journal import Journal, Run
 from state.portfolio import Portfolio
 from state.projecting import Projector
 from state.recovery import History
+from state.segments import read
 from state.snapshots import Store
 from state.tables import Projected
 from tests.simdisk import SimDisk
@@ -97,7 +98,7 @@ class Session:
         self.history = History(self.disk, PATH)
         projector, portfolio = Projector(), Portfolio()
         self.rows: list[Projected] = []
-        for body in self.history.bodies():
+        for body in read(self.disk, PATH):
             record = recovery.fold(portfolio, body)
             self.rows.append(projector.project(portfolio, record, body.seen_at))
 
@@ -107,7 +108,7 @@ class Session:
         for begin, end in ((0, 4), (4, 7), (7, len(self.rows))):
             yield lambda store, begin=begin, end=end: store.write(self.rows[begin:end], chains[end])
             yield lambda store, end=end: store.save_snapshot(keeping.decode(states[end]), chains[end])
-        yield lambda store: recovery.rebuild(store, self.history.bodies())
+        yield lambda store: recovery.rebuild(store, read(self.disk, PATH))
 
     async def live(self, path: Path) -> None:
         """The session, each step of it once."""
