@@ -93,7 +93,7 @@ def setting(job: Job, portfolio: Portfolio, tape: Tape | None) -> Setting:
         case MarketKind.SIMULATED if job.simulate is not None:
             return _simulated(job, portfolio, job.simulate)
         case _:
-            return Setting(WallClock(), NoMarket(), MarketChosen(kind))
+            return Setting(WallClock(portfolio.now), NoMarket(), MarketChosen(kind))
 
 
 def _simulated(job: Job, portfolio: Portfolio, speed: float) -> Setting:

@@ -17,6 +17,10 @@ JUMP_NS_MIN = 2 * SECOND
 """Wall clock and monotonic clock that come apart by more than this disagree."""
 _LED_PART = 10
 """A clock may be led, fast or slow, by this part of the time that passes: time servers stay below it."""
+_PACE_PART = 2
+"""A clock that is behind what was seen shows this part of the time that passes, until it has caught up."""
+_DOWN_NS_MAX = 7 * 86_400 * SECOND
+"""A machine without a battery that was off for so long may set its clock right unasked."""
 
 
 class PaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,55 +59,80 @@ class Clock(Protocol):
         """By how many ns this clock and the machine's monotonic clock have come apart; 0 while they agree."""
         ...
 
-    def confirm(self) -> None:
-        """Take the clock as right from here on: somebody has looked at it."""
+    def behind(self) -> int:
+        """By how many ns it shows more than the time it believes, which it catches up with; 0 for no more than clocks differ."""
+        ...
+
+    def confirm(self, by: int) -> None:
+        """Take the clock as right that has come apart by so many ns: somebody has looked at it."""
         ...
 
 
 class WallClock:
-    """The machine's own time, watched for jumps: one that is not made good or confirmed is not believed.
+    """The machine's own time, watched for steps, and never back: what it shows is fit to be written down.
 
-    Until then it goes on from before the jump, so that a wrong hour never gets into a record.
+    A step that is not made good or confirmed is not believed: until then time goes on from before it, so that a wrong
+    hour gets into no record. What is believed and lies behind what was shown is caught up with at half the pace.
     """
 
-    _ahead: int
-    _running: int
-    _apart: int
-    _by: int
-
-    def __init__(self) -> None:
-        self.confirm()
+    def __init__(self, seen: int = 0) -> None:
+        """`seen`: an instant that was written down already; it begins no earlier."""
+        self._running, wall = _running(), time.time_ns()
+        self._ahead = wall - self._running
+        self._apart = self._by = 0
+        self._believed, self._shown = wall, max(wall, seen)
+        self._began_behind = self._behind()
 
     def now(self) -> int:
-        """The machine's time, without the steps that nobody confirmed."""
+        """The machine's time without the steps that nobody confirmed, or the way to it."""
         wall, running = time.time_ns(), _running()
+        passed = running - self._running
         # A clock that is led slowly is followed, so that years of small corrections are no jump; many quick ones are.
-        led = max(0, abs(self._apart) - (running - self._running) // _LED_PART)
+        led = max(0, abs(self._apart) - passed // _LED_PART)
         self._apart = (led if self._apart > 0 else -led) + wall - running - self._ahead
         self._ahead, self._running = wall - running, running
+        slowest = self._shown + passed // _PACE_PART
         if abs(self._apart) > JUMP_NS_MIN:
-            self._by, self._apart = self._by + self._apart, 0
-            if abs(self._by) <= JUMP_NS_MIN:
-                self._by = 0
-        return wall - self._by
+            self._stepped(wall, slowest)
+        self._believed = wall - self._by
+        self._shown = max(self._believed, slowest)
+        self._began_behind &= self._behind()
+        return self._shown
 
     def wait_s(self, instant: int) -> float:
-        """Seconds until an instant."""
-        return max(0, instant - self.now()) / SECOND
+        """Seconds until it shows an instant, at the pace at which it runs."""
+        left = max(0, instant - self.now())
+        return min(_PACE_PART * left, left + self._shown - self._believed) / SECOND
 
     def bound(self, instant: int | None) -> None:
         """The machine's time waits for nobody."""
 
     def jumped(self) -> int:
-        """The sum of all steps of the clock that are not made good; to be asked about every second."""
+        """The sum of all steps that are not made good; to be asked about every second."""
         self.now()
         return self._by
 
-    def confirm(self) -> None:
-        """Believe the machine's time from here on."""
-        self._running = _running()
-        self._ahead = time.time_ns() - self._running
-        self._apart = self._by = 0
+    def behind(self) -> int:
+        """How far what is believed lies behind what is shown, when that is more than clocks differ."""
+        self.now()
+        return self._shown - self._believed if self._behind() else 0
+
+    def confirm(self, by: int) -> None:
+        """Believe the steps that were told of, unless there was another meanwhile, which somebody must look at first."""
+        if self.jumped() == by:
+            self._by = 0
+
+    def _stepped(self, wall: int, slowest: int) -> None:
+        """Judge a step of the machine's time."""
+        self._by += self._apart
+        self._apart = 0
+        # Wrong since the process began, and wrong still or set right: it is taken as a start would take it.
+        excused = self._began_behind and wall <= slowest + _DOWN_NS_MAX
+        if excused or abs(self._by) <= JUMP_NS_MIN:
+            self._by = 0
+
+    def _behind(self) -> bool:
+        return self._shown - self._believed > JUMP_NS_MIN
 
 
 class FasterClock:
@@ -135,7 +164,11 @@ class FasterClock:
         """Never: it runs on the monotonic clock."""
         return 0
 
-    def confirm(self) -> None:
+    def behind(self) -> int:
+        """Never: it is right by definition."""
+        return 0
+
+    def confirm(self, by: int) -> None:
         """There is nothing to confirm."""
 
     def _stretched(self) -> int:
@@ -167,48 +200,9 @@ class StepClock:
         """Never by itself."""
         return 0
 
-    def confirm(self) -> None:
+    def behind(self) -> int:
+        """Never: it is right by definition."""
+        return 0
+
+    def confirm(self, by: int) -> None:
         """There is nothing to confirm."""
-
-
-class Trust:
-    """Whether a clock is believed, for a process that tells of it: each time it no longer is, and each time it is again.
-
-    It is not while it has come apart from the machine, nor while it is behind what was seen already; a person who was
-    told may confirm either.
-    """
-
-    def __init__(self, clock: Clock, *, told: bool) -> None:
-        """`told`: whether it was said already that this clock is not believed."""
-        self._clock, self._told = clock, told
-        self._late_confirmed = False
-
-    def turned(self, seen_at: int) -> int | None:
-        """By how many ns the clock is off, or 0 that it agrees again; None while neither is news."""
-        by = self._off(seen_at)
-        if bool(by) == self._told:
-            return None
-        self._told = bool(by)
-        return by
-
-    def confirm(self) -> None:
-        """Believe it from here on, if anybody was told that it is not."""
-        if self._told:
-            self._clock.confirm()
-            self._told, self._late_confirmed = False, True
-
-    def _off(self, seen_at: int) -> int:
-        by, late = self._clock.jumped(), self._late(seen_at)
-        self._late_confirmed &= late < 0
-        if late == 0 or self._late_confirmed:
-            return by
-        if by > 0:
-            # It was wrong from the start, and is no measure of the step that sets it right: it is taken as a start would.
-            self._clock.confirm()
-            by, late = 0, self._late(seen_at)
-        return by or late
-
-    def _late(self, seen_at: int) -> int:
-        """How far the clock is behind an instant that was seen; 0 when it is not, or by no more than clocks are."""
-        behind = self._clock.now() - seen_at
-        return behind if behind < -JUMP_NS_MIN else 0

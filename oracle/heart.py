@@ -5,33 +5,26 @@ files, which stand around it, and any decision.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from oracle.books import Books
-from oracle.clock import SECOND, Clock, PaceSettings, StepClock, Trust, monotonic
+from oracle.clock import SECOND, Clock, PaceSettings, StepClock, monotonic
 from oracle.inbox import Busy, Inbox, Refusals, Taken, within
+from oracle.lookout import Lookout
 from oracle.loop import Loop
 from oracle.market.port import Feed
 from oracle.market.tape import Tape
+from oracle.moves import Moves
+from oracle.untold import Untold
 from oracle.walk import Steps, Walk
 from rules import wants
 from rules.settings import Settings
 from state.calendar import Calendar
 from state.errors import BadUsage, OracleFailure
 from state.facts import AlertLogged, SignalCreated
-from state.frames import Mark
-from state.inputs import (
-    AlertReceived,
-    AnyInput,
-    Ask,
-    CalendarAdopted,
-    ClockJumped,
-    OperatorAsked,
-    StorageTurned,
-)
+from state.inputs import AlertReceived, AnyInput, Ask, CalendarAdopted, OperatorAsked
 from state.portfolio import Portfolio
 from state.record import Record
 from state.writer import Writer
@@ -69,20 +62,20 @@ class Heart:
     """How long the last cycle took, in ns of the machine."""
 
     def __init__(self, loop: Loop, writer: Writer, world: World, told: Callable[[Taken], None]) -> None:
-        self._core, self._writer, self._told = loop, writer, told
+        self._core, self._writer = loop, writer
         self._clock, self._inbox, self._books, self._pace = world.clock, world.inbox, world.books, world.pace
         self._feed = feed = world.feed
         self._steps = Walk(loop, feed, self._hear) if isinstance(feed, Tape) else Steps(loop, feed, self._hear)
-        self._untold: deque[Taken] = deque()
-        self._answers: deque[tuple[Taken, asyncio.Future[Taken]]] = deque()
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self._moved = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._moves: Moves | None = None
+        if isinstance(world.clock, StepClock) and isinstance(self._steps, Walk):
+            self._moves = Moves(world.clock, self._steps)
+        self._untold = Untold(told)
+        self._released = asyncio.Event()
         self._stopping = self._urgent = False
         self._day: date | None = None
         self._bytes_before = 0
-        self._trust = Trust(world.clock, told="clock_jumped" in loop.portfolio.halts)
-        self._looked_at = self._drained_at = monotonic()
+        self._lookout = Lookout(world.clock, writer, loop.portfolio.halts)
+        self._drained_at = monotonic()
 
     @property
     def portfolio(self) -> Portfolio:
@@ -129,6 +122,8 @@ class Heart:
 
     async def ask(self, told: OperatorAsked) -> Taken:
         """Hand in what the operator asks for; returns once it is durable. Raises Busy, DiskFailed."""
+        if told.ask is Ask.RESUME:
+            self._lookout.asked()
         return await self._inbox.put(told)
 
     async def adopt(self, told: CalendarAdopted) -> Taken:
@@ -139,9 +134,7 @@ class Heart:
         """Return once a record is durable. Raises DiskFailed when it never will be."""
         if self._writer.durable_lsn < lsn:
             self._check()
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append((lsn, waiter))
-            await waiter
+            await self._untold.durable(lsn)
 
     async def settled(self) -> int:
         """Wait until all that was decided so far is durable and in the query tables; returns its newest LSN."""
@@ -155,25 +148,11 @@ class Heart:
 
         Raises BadUsage when the clock runs by itself, OracleFailure when the process is stopped on the way.
         """
-        if not (isinstance(self._clock, StepClock) and isinstance(self._steps, Walk)):
+        if self._moves is None:
             raise BadUsage("this clock runs by itself; start with --tape DIR --step to move it by hand")
-        if to < self._clock.now():
-            raise BadUsage("the clock shows a later instant already: it is only moved forward")
-        self._steps.check_reach(to)
-        async with self._turn:
-            while len(self._inbox):
-                await self._take_waiting()
-            if self.portfolio.owed:
-                self._cycle()
-            for at in self._steps.until(to):
-                self.last_cycle_at = at
-                self._clock.move(at)
-                await self._room()
-                self._look()
-                await asyncio.sleep(0)
-                if self._stopping:
-                    raise OracleFailure("the program is being stopped: start it again, and move its clock again")
-            self._clock.move(to)
+        moved = self._moves.ask(to)
+        self._inbox.arrived.set()
+        await moved
         return await self.settled()
 
     # -- the beat -----------------------------------------------------------------------------------------------
@@ -193,26 +172,28 @@ class Heart:
 
     async def _beat(self) -> None:
         while not self._stopping:
-            async with self._turn:
+            await self._room()
+            self._look()
+            if not self._by_hand and self._is_due():
+                self._cycle()
+            due_at = self._next_at()
+            await self._take_waiting()
+            if self._moves:
+                await self._move(self._moves)
+            if not self._by_hand and self.portfolio.owed:
+                await self._answered()
+                await self._gathered(due_at)
                 await self._room()
-                self._look()
-                if not self._by_hand and self._is_due():
-                    self._cycle()
-                due_at = self._next_at()
-                await self._take_waiting()
-                if not self._by_hand and self.portfolio.owed:
-                    await self._answered()
-                    await self._gathered(due_at)
-                    await self._room()
-                    self._cycle()
-                self._clock.bound(None if self._by_hand else self._next_at())
+                self._cycle()
+            self._clock.bound(None if self._by_hand else self._next_at())
             await self._pause()
             self._check()
-        async with self._turn:
-            while len(self._inbox):
-                await self._take_waiting()
-            self.drain(self._clock.now())
+        while len(self._inbox):
+            await self._take_waiting()
+        self.drain(self._clock.now())
         await self.durable(self.portfolio.lsn)
+        if self._moves is not None:
+            self._moves.end(OracleFailure("the program is being stopped: start it again, and move its clock again"))
 
     def stop(self) -> None:
         """Take no more alerts; `run` returns once all that waits is taken and durable."""
@@ -223,20 +204,10 @@ class Heart:
     def released(self) -> None:
         """Let out what became durable; to be called on the event loop after each batch of the writer."""
         durable = self._writer.durable
-        lsn, failure = durable[0], self._writer.failure
-        while self._untold and self._untold[0].lsn <= lsn:
-            self._told(self._untold.popleft())
-        while self._answers and self._answers[0][0].lsn <= lsn:
-            taken, answer = self._answers.popleft()
-            if not answer.done():
-                answer.set_result(taken)
+        failure = self._writer.failure
+        self._untold.release(durable[0])
         self._books.release(durable)
-        ready = [one for at, one in self._waiters if at <= lsn]
-        self._waiters = [(at, one) for at, one in self._waiters if at > lsn]
-        for waiter in ready:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._moved.set()
+        self._released.set()
         if failure is not None:
             self._fail(failure)
 
@@ -248,7 +219,7 @@ class Heart:
         if self.portfolio.day != self._day:
             self._day, self._bytes_before = self.portfolio.day, self._writer.bytes_written
         self._books.hear(record, seen_at)
-        self._untold.append(Taken(self.portfolio.lsn, seen_at, record))
+        self._untold.hear(Taken(self.portfolio.lsn, seen_at, record))
 
     async def _take_waiting(self) -> None:
         for _ in range(ALERTS_PER_BEAT):
@@ -263,20 +234,22 @@ class Heart:
                     waiting.answer.set_exception(_told_of(failure))
                 raise
             if waiting.answer is not None:
-                self._answers.append((self._untold[-1], waiting.answer))
+                self._untold.answer(waiting.answer)
             is_alert = isinstance(record.input, AlertReceived)
             self.alerts += is_alert
             self._urgent |= not (is_alert and all(isinstance(one, AlertLogged | SignalCreated) for one in record.facts))
             if isinstance(record.input, OperatorAsked) and record.input.ask is Ask.RESUME:
-                self._trust.confirm()
+                # Before anything else is decided: what it did not end halts on.
+                self._lookout.confirm()
+                self._look()
 
     def _take(self, told: AnyInput) -> Record:
         """Let the loop take in one input now."""
-        return self._steps.take(told, at=self._reached(max(self._clock.now(), self.portfolio.now)))
+        return self._steps.take(told, at=self._reached())
 
-    def _reached(self, at: int) -> int:
-        """An instant that the adopted calendar reaches: a longer one is adopted before anything could come too late."""
-        calendar = self.portfolio.calendar
+    def _reached(self) -> int:
+        """The instant, which the adopted calendar reaches: a longer one is adopted before anything could come too late."""
+        at, calendar = max(self._clock.now(), self.portfolio.now), self.portfolio.calendar
         if calendar is not None and not calendar.covers(at + _REACH_NS):
             longer = self.longer(self.portfolio, at)
             if longer is not None:
@@ -287,8 +260,8 @@ class Heart:
         """Wait while memory is as far ahead of the disk as it may be."""
         self._check()
         while self._writer.crowded:
-            self._moved.clear()
-            await self._moved.wait()
+            self._released.clear()
+            await self._released.wait()
             self._check()
 
     async def _answered(self) -> None:
@@ -307,20 +280,29 @@ class Heart:
             await self._take_waiting()
 
     def _cycle(self) -> None:
-        at, begun = self._reached(max(self._clock.now(), self.portfolio.now)), monotonic()
+        at, begun = self._reached(), monotonic()
         self._urgent = False
         self._steps.cycle(at)
-        self._looked_at = monotonic()
         self.last_cycle_at = at
-        self.cycle_ns = self._looked_at - begun
+        self.cycle_ns = monotonic() - begun
+
+    async def _move(self, moves: Moves) -> None:
+        """Move the clock as far as was asked first, unless the end comes before."""
+        while len(self._inbox):
+            await self._take_waiting()
+        if self.portfolio.owed:
+            self._cycle()
+        for at in moves.go():
+            self.last_cycle_at = at
+            await self._room()
+            self._look()
+            await asyncio.sleep(0)
+            if self._stopping:
+                return
 
     def _is_due(self) -> bool:
         at = self._next_at()
-        if at is None or at <= self._clock.now():
-            return at is not None
-        # While the wall clock is behind what was seen already, time stands; what is held is looked at all the same.
-        behind = self._clock.now() < self.portfolio.now
-        return behind and monotonic() - self._looked_at >= self._pace.interval_s * SECOND
+        return at is not None and at <= self._clock.now()
 
     def _next_at(self) -> int | None:
         """The next instant of a cycle: what is owed by itself, or the next look at what is held or watched."""
@@ -340,7 +322,7 @@ class Heart:
 
     async def _pause(self) -> None:
         """Wait for an input, for the next instant, or for the next look around."""
-        if len(self._inbox) or self._stopping:
+        if len(self._inbox) or self._moves or self._stopping:
             await asyncio.sleep(0)
             return
         at = None if self._by_hand else self._next_at()
@@ -353,16 +335,13 @@ class Heart:
 
     def _look(self) -> None:
         """Note what nobody sends: a clock that jumped, a disk that filled up, calls that were refused."""
-        by = self._trust.turned(self.portfolio.now)
-        if by is not None:
-            self._take(ClockJumped(by))
-        low = self._writer.storage_low
-        if low != ("storage_low" in self.portfolio.halts):
-            self._take(StorageTurned(low))
-        if low:
-            # A mark makes the journal try for its reserve again.
-            self._writer.mark(Mark.IDLE)
-        elif self.refusals is not None and monotonic() - self._drained_at >= _REFUSALS_S * SECOND:
+        for told in self._lookout.noticed():
+            self._take(told)
+        if (
+            not self._writer.storage_low
+            and self.refusals is not None
+            and monotonic() - self._drained_at >= _REFUSALS_S * SECOND
+        ):
             self.drain(self._clock.now())
 
     def drain(self, now: int) -> None:
@@ -383,14 +362,12 @@ class Heart:
         """Let nobody wait for what will not come."""
         self._inbox.close("stopping", "the program is ending; send this alert again once it runs")
         lost = _told_of(failure)
-        waiting: list[asyncio.Future[Any]] = [*(one for _, one in self._waiters), *(one for _, one in self._answers)]
+        self._untold.fail(lost)
         while (left := self._inbox.take()) is not None:
-            waiting += [left.answer] if left.answer is not None else []
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_exception(lost)
-        self._waiters.clear()
-        self._answers.clear()
+            if left.answer is not None and not left.answer.done():
+                left.answer.set_exception(lost)
+        if self._moves is not None:
+            self._moves.end(lost)
         self._inbox.arrived.set()
 
 

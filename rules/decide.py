@@ -17,6 +17,7 @@ from state.inputs import (
     AnyInput,
     Ask,
     BrokerReported,
+    ClockFellBehind,
     ClockJumped,
     OperatorAsked,
     StorageTurned,
@@ -90,7 +91,7 @@ def _stages(portfolio: Portfolio, told: AnyInput, settings: Settings) -> tuple[S
             return (Stage("operator", lambda: _asked_to_close(portfolio, told)),)
         case OperatorAsked():
             return (Stage("operator", lambda: (_asked(portfolio, told, settings),)), _given_up(portfolio))
-        case ClockJumped() | StorageTurned():
+        case ClockJumped() | ClockFellBehind() | StorageTurned():
             turned = partial(halts.turned, portfolio, told)
             return (Stage("halts", lambda: (Unit("entries", turned),)), _given_up(portfolio))
         case TickReached():

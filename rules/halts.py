@@ -5,18 +5,18 @@ A halt opens nothing and gives up the entries in flight. Deliberately absent: ex
 
 from state.calendar import SECOND
 from state.facts import Alerted, AnyFact, EntriesHalted, EntriesResumed, OrderCancelAsked
-from state.inputs import ClockJumped, OperatorAsked, StorageTurned
+from state.inputs import ClockFellBehind, ClockJumped, OperatorAsked, StorageTurned
 from state.order import Intent, OrderPhase
 from state.portfolio import Portfolio
 
-BY_OPERATOR, BY_CLOCK, BY_STORAGE = "entries_halted", "clock_jumped", "storage_low"
+BY_OPERATOR, BY_CLOCK, BY_LAG, BY_STORAGE = "entries_halted", "clock_jumped", "clock_behind", "storage_low"
 RESUMABLE = (BY_OPERATOR, BY_CLOCK)
-"""What the operator's word ends: its own halt, and clocks it looked at. Only room on the disk ends the third."""
+"""What the operator's word ends: its own halt, and clocks it looked at. Only time and room on the disk end the others."""
 
 
 def halt(portfolio: Portfolio, told: OperatorAsked) -> tuple[AnyFact, ...]:
     """The operator halts entries; asked again, the first halt and its words stand."""
-    return _turned(portfolio, BY_OPERATOR, told.words, on=True)
+    return () if BY_OPERATOR in portfolio.halts else (EntriesHalted(BY_OPERATOR, told.words),)
 
 
 def resume(portfolio: Portfolio, told: OperatorAsked) -> tuple[AnyFact, ...]:
@@ -25,13 +25,18 @@ def resume(portfolio: Portfolio, told: OperatorAsked) -> tuple[AnyFact, ...]:
     return ended or (Alerted("nothing_to_resume", "entries"),)
 
 
-def turned(portfolio: Portfolio, told: ClockJumped | StorageTurned) -> tuple[AnyFact, ...]:
-    """The clocks came apart or agree again, the disk ran out of room or has some again."""
+def turned(portfolio: Portfolio, told: ClockJumped | ClockFellBehind | StorageTurned) -> tuple[AnyFact, ...]:
+    """The clocks came apart or agree again, one fell behind or caught up, the disk ran out of room or has some again."""
     match told:
         case ClockJumped(by=by):
             seconds = abs(by) // SECOND * (1 if by > 0 else -1)
             apart = f"the clocks came apart by {seconds} s" if by else "the clocks agree again"
             return _turned(portfolio, BY_CLOCK, apart, on=by != 0)
+        case ClockFellBehind(by=by):
+            late = (
+                f"the clock is {by // SECOND} s behind what was recorded, and time goes slower until it has caught up"
+            )
+            return _turned(portfolio, BY_LAG, late if by else "the clock has caught up", on=by != 0)
         case StorageTurned(low=low):
             room = "no spare segment could be made" if low else "there is a spare segment again"
             return _turned(portfolio, BY_STORAGE, room, on=low)
@@ -54,11 +59,13 @@ def give_up(portfolio: Portfolio, order_id: str) -> tuple[AnyFact, ...]:
 
 
 def settling(portfolio: Portfolio) -> bool:
-    """False while the clocks are apart: whether a contract has expired cannot be told then."""
-    return BY_CLOCK not in portfolio.halts
+    """False while the clocks are apart, or what was seen is ahead of them: whether a contract has expired cannot be told."""
+    return BY_CLOCK not in portfolio.halts and BY_LAG not in portfolio.halts
 
 
 def _turned(portfolio: Portfolio, code: str, words: str, *, on: bool) -> tuple[AnyFact, ...]:
-    if on == (code in portfolio.halts):
-        return ()
-    return (EntriesHalted(code, words),) if on else (EntriesResumed(code, words),)
+    """A halt in force is told again when there is more to say of it."""
+    halt = portfolio.halts.get(code)
+    if on:
+        return () if halt is not None and halt.words == words else (EntriesHalted(code, words),)
+    return () if halt is None else (EntriesResumed(code, words),)

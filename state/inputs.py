@@ -134,6 +134,12 @@ class ClockJumped(Input, frozen=True):
     by: int
 
 
+class ClockFellBehind(Input, frozen=True):
+    """The clock that is believed is behind what was seen by so many nanoseconds, or has caught up (0)."""
+
+    by: int
+
+
 class StorageTurned(Input, frozen=True):
     """The journal lost its spare segment, or has one again."""
 
@@ -150,5 +156,6 @@ AnyInput = (
     | OperatorAsked
     | CallsRefused
     | ClockJumped
+    | ClockFellBehind
     | StorageTurned
 )

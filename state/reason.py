@@ -104,6 +104,13 @@ _ROWS: tuple[tuple[str, Stage, Severity, bool, str], ...] = (
     ("duplicate_window", Stage.INTAKE, Severity.INFO, False, "a like alert was accepted moments ago"),
     ("entries_halted", Stage.GATES, Severity.WARNING, False, "the operator halted entries: nothing is opened"),
     ("clock_jumped", Stage.GATES, Severity.ERROR, True, "the clocks came apart: nothing is opened or settled"),
+    (
+        "clock_behind",
+        Stage.GATES,
+        Severity.ERROR,
+        True,
+        "the clock is behind the records: nothing is opened or settled",
+    ),
     ("storage_low", Stage.GATES, Severity.ERROR, True, "the disk has no room for another segment: nothing is opened"),
     ("signal_stale", Stage.GATES, Severity.INFO, False, "the signal is too old to act on"),
     ("market_closed", Stage.SESSION, Severity.INFO, False, "the market is closed: judged only, or refused"),

@@ -19,7 +19,7 @@ from state.facts import (
     SignalQueued,
 )
 from state.frames import Body
-from state.inputs import CalendarAdopted, ClockJumped, TickReached
+from state.inputs import CalendarAdopted, ClockFellBehind, ClockJumped, TickReached
 from state.order import Intent, Order
 from state.portfolio import Portfolio
 from state.position import Position
@@ -28,7 +28,8 @@ from tests import bells
 from tests.bells import SECOND, date_of
 
 NO_ENTRY_S = 300
-_CLOCK = "clock_jumped"
+CLOCK = ("clock_jumped", "clock_behind")
+"""What halts entries and settlements because nobody can tell the time."""
 
 
 class Laws:
@@ -49,6 +50,10 @@ class Laws:
         """The dates on which memory was put in order."""
         return tuple(self._retired)
 
+    @property
+    def _in_doubt(self) -> bool:
+        return any(one in self.portfolio.halts for one in CLOCK)
+
     def take(self, body: Body) -> Record:
         """Judge one record."""
         before = {name: self.portfolio.equity(name) for name in self.portfolio.ledgers}
@@ -62,6 +67,8 @@ class Laws:
             self._adopted(record.input.calendar)
         if isinstance(record.input, ClockJumped):
             self.tally["jumps"] += record.input.by != 0
+        if isinstance(record.input, ClockFellBehind):
+            self.tally["fell behind"] += record.input.by != 0
         for fact in record.facts:
             if isinstance(fact, OrderFilled) and filled.get(fact.order_id) == 0 and fact.fill.intent is Intent.OPEN:
                 self._entered[fact.fill.book, date_of(body.seen_at)] += 1
@@ -116,7 +123,7 @@ class Laws:
     def _fact(self, fact: Any, at: int, held: dict[str, Position]) -> None:
         match fact:
             case SignalApproved():
-                assert _CLOCK not in self.portfolio.halts, "approved while the clock is not believed"
+                assert not self._in_doubt, "approved while the clock is not believed"
             case SignalQueued(next_at=until):
                 assert until == bells.next_open(at)
                 self.tally["queued"] += 1
@@ -125,7 +132,7 @@ class Laws:
             case OrderFilled(fill=fill):
                 self._filled(fill.contract, at, fill.quote_at)
                 self.tally[f"filled to {fill.intent}"] += 1
-                self.tally["filled while halted"] += _CLOCK in self.portfolio.halts
+                self.tally["filled while halted"] += self._in_doubt
             case PositionReduced():
                 # What settles is no order, but counts all the same.
                 book = held[fact.position_id].book
@@ -145,7 +152,7 @@ class Laws:
         assert order.expires_at == bells.stops_at(contract, found.day)
         if order.intent is Intent.OPEN:
             assert at <= found.close - NO_ENTRY_S * SECOND, order.id
-            assert _CLOCK not in self.portfolio.halts, "opened while the clock is not believed"
+            assert not self._in_doubt, "opened while the clock is not believed"
         self.tally["ordered on a half day"] += found.early
 
     def _filled(self, contract: Contract, at: int, quote_at: int) -> None:
@@ -158,7 +165,7 @@ class Laws:
         expires_at, final = bells.expires_at(contract), bells.final_session(contract)
         assert at >= max(expires_at, bells.last_trade_at(contract)), (contract.occ, at)
         assert fact.settlement_at == expires_at
-        assert _CLOCK not in self.portfolio.halts, "settled while the clock is not believed"
+        assert not self._in_doubt, "settled while the clock is not believed"
         self.tally["settled at the open" if expires_at == final.open else "settled at the close"] += 1
         self.tally["settled on a half day"] += final.early
         self.tally["settled on a Thursday for Friday"] += (

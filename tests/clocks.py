@@ -19,14 +19,14 @@ from oracle.beginning import Job, Setting
 from oracle.clock import JUMP_NS_MIN, SECOND, WallClock
 from oracle.directory import DataDirectory
 from oracle.heart import Heart, World
-from oracle.inbox import Busy
+from oracle.inbox import Busy, Taken
 from oracle.market.simulated import SimulatedMarket
 from state.calendar import Calendar
 from state.contract import Right
 from state.disk import Disk
-from state.facts import EntriesResumed
+from state.facts import EntriesResumed, ExitChosen
 from state.frames import Body
-from state.inputs import AlertReceived, Ask, MarketChosen, MarketKind, OperatorAsked, TickReached
+from state.inputs import AlertReceived, Ask, ClockJumped, MarketChosen, MarketKind, OperatorAsked, TickReached
 from state.portfolio import Portfolio
 from state.record import Record
 from state.segments import read
@@ -35,6 +35,10 @@ from tests import bells
 _LIFE_S_MAX = 300
 INTERVAL_S = 300
 _BEATS_MAX = 200_000
+WEEK_S = 7 * 86_400
+EXIT_S_MAX = 2 * (INTERVAL_S + 10)
+"""For so many seconds of the machine an exit may wait for its fill, also while time goes at half its pace."""
+_ROUNDED_NS = 10_000
 
 
 class Act(NamedTuple):
@@ -49,7 +53,8 @@ class Machine:
     """The two clocks of a machine, in place of the module `time`: `wall` may be set, `running` only ever goes on.
 
     `apart` is by how much the wall clock was set without anybody's word since a process began to trust it, as a person
-    would reckon it: steps of at most two seconds are none, and what adds up to no more than that is made good.
+    would reckon it: steps of at most two seconds are none, and what adds up to no more than that is made good. `shown` is
+    what may be written down: the wall clock without those steps, caught up with at half the pace where it lies behind.
     """
 
     CLOCK_BOOTTIME = 7
@@ -57,12 +62,24 @@ class Machine:
     def __init__(self, wall: int) -> None:
         self.wall = self.truth = wall
         self.running = 1_000 * SECOND
-        self.apart = 0
+        self.awake = 0
+        """For how long it did not sleep."""
         self.rate = 1.0
         """Seconds of the wall clock in a second of the machine."""
         self.amid: deque[int] = deque()
         """Steps that come in the middle of a beat: at the second reading of the clock after they were ordered."""
         self._readings = 0
+        self.begin(0)
+
+    def begin(self, seen: int) -> None:
+        """A process begins, which wrote down an instant before."""
+        self.apart, self.shown = 0, max(self.wall, seen)
+        self._began_behind = self.behind > JUMP_NS_MIN
+
+    @property
+    def behind(self) -> int:
+        """How far the time that is believed lies behind what is shown."""
+        return self.shown - self.wall + self.apart
 
     def time_ns(self) -> int:
         """The wall clock."""
@@ -81,27 +98,40 @@ class Machine:
         assert which == self.CLOCK_BOOTTIME
         return self.running
 
-    def run(self, ns: int) -> None:
+    def run(self, ns: int, *, awake: bool = True) -> None:
         """Let time pass."""
         self.running += ns
+        self.awake += ns if awake else 0
         self.truth += ns
         self.wall += int(ns * self.rate)
+        self._show(ns)
 
     def step(self, ns: int) -> None:
         """Set the wall clock."""
         self.wall += ns
         if abs(ns) > JUMP_NS_MIN:
             self.apart += ns
-        if abs(self.apart) <= JUMP_NS_MIN:
+        wrong_all_along = self._began_behind and self.wall <= self.shown + WEEK_S * SECOND
+        if abs(self.apart) <= JUMP_NS_MIN or wrong_all_along:
             self.apart = 0
+        self._show(0)
+
+    def confirm(self) -> None:
+        """Somebody says that the wall clock is right."""
+        self.apart = 0
+        self._show(0)
+
+    def _show(self, ns: int) -> None:
+        self.shown = max(self.wall - self.apart, self.shown + ns // 2)
+        self._began_behind &= self.behind > JUMP_NS_MIN
 
 
 class Crooked(WallClock):
     """The wall clock of such a machine. When the heart is about to wait, time passes, up to the next act of the script."""
 
-    def __init__(self, machine: Machine, script: tuple[Act, ...], stopped: asyncio.Event) -> None:
-        super().__init__()
-        self.machine, self._script, self._stopped = machine, deque(script), stopped
+    def __init__(self, machine: Machine, script: tuple[Act, ...], seen: int) -> None:
+        super().__init__(seen)
+        self.machine, self._script, self.stopped = machine, deque(script), asyncio.Event()
         self.heart: Watched | None = None
         self.tasks: list[asyncio.Task[Any]] = []
         self._left_s = script[0].after_s if script else 0.0
@@ -116,12 +146,13 @@ class Crooked(WallClock):
         self._beats += 1
         assert self._beats < _BEATS_MAX, "the heart beats, and nothing ever happens"
         if not self._script:
-            self._stopped.set()
+            self.stopped.set()
             return
         wanted = self._left_s
         if instant is not None:
-            now, seen = self.now(), self._portfolio.now
-            wanted = min(wanted, max(0, instant - now) / SECOND, INTERVAL_S if now < seen else wanted)
+            wanted = min(wanted, super().wait_s(instant))
+        if self.behind():
+            wanted = min(wanted, INTERVAL_S)
         if self.machine.rate != 1.0:
             wanted = max(min(wanted, 1.0), 0.001)
         self.machine.run(round(wanted * SECOND))
@@ -151,7 +182,7 @@ class Crooked(WallClock):
 
     def _sleep(self, seconds: float) -> None:
         """The machine stands, and knows it when it wakes."""
-        self.machine.run(round(seconds * SECOND))
+        self.machine.run(round(seconds * SECOND), awake=False)
 
     def _freeze(self, seconds: float) -> None:
         """The machine stands and does not know it: when it wakes, only its wall clock is set right."""
@@ -194,44 +225,61 @@ class Crooked(WallClock):
 
 
 class Watched(Heart):
-    """A heart that is judged at every record: by its machine, it halts when it must, and no wrong hour gets into it."""
+    """A heart that is judged at every record: by its machine, it halts when it must, and no wrong hour gets into it.
+
+    And between them: time goes on as long as the machine does, and no exit waits that could be filled.
+    """
 
     def __init__(self, loop: Any, writer: Any, world: World, told: Any) -> None:
         super().__init__(loop, writer, world, told)
         assert isinstance(world.clock, Crooked)
-        self._machine = world.clock.machine
-        self._machine.apart = 0
-        self._confirmed = False
-        self._must_halt = False
-        self._last = self.portfolio.now
+        self._crooked, self._machine = world.clock, world.clock.machine
+        self._machine.begin(self.portfolio.now)
+        self._told = self._asked = 0
+        self._shown, self._ran = self._crooked.now(), self._machine.running
+        self._leaving: dict[str, int] = {}
         world.clock.heart = self
         self.judge_clock()
 
+    async def ask(self, told: OperatorAsked) -> Taken:
+        """Note what was told when the word came."""
+        self._asked = self._told
+        return await super().ask(told)
+
     def judge_clock(self) -> None:
-        """What the next look at the clocks must find: steps without a word, or a clock behind what was seen."""
-        machine = self._machine
-        behind = machine.wall - machine.apart < self.portfolio.now - JUMP_NS_MIN
-        self._confirmed &= behind
-        if behind and not self._confirmed and machine.apart > 0:
-            # It was wrong when the process began, and is set right: a start would take it as it finds it.
-            machine.apart = 0
-            behind = machine.wall < self.portfolio.now - JUMP_NS_MIN
-        self._must_halt = machine.apart != 0 or (behind and not self._confirmed)
-        self._judged = machine.apart
+        """Time goes on, by half of what passed at least; the next look must find how clocks stand now."""
+        machine, shown = self._machine, self._crooked.now()
+        assert shown - self._shown >= (machine.running - self._ran) // 2 - _ROUNDED_NS, "time stands"
+        assert shown >= self.portfolio.now, "time fell"
+        self._shown, self._ran = shown, machine.running
+        self._judged = (machine.apart, machine.wall)
+        waits = [machine.awake - since for since in self._leaving.values()]
+        assert max(waits, default=0) <= EXIT_S_MAX * SECOND, ("an exit waits", self._leaving)
 
     def _hear(self, record: Record, seen_at: int) -> None:
         machine = self._machine
         # What drifted in the second of a step counts as part of it.
-        latest = machine.wall - machine.apart + JUMP_NS_MIN
-        assert seen_at <= max(self._last, latest), "a wrong hour got into a record"
-        self._last = seen_at
-        if isinstance(record.input, OperatorAsked):
+        assert seen_at <= machine.shown + JUMP_NS_MIN, "a wrong hour got into a record"
+        if isinstance(record.input, ClockJumped):
+            self._told = record.input.by
+        elif isinstance(record.input, OperatorAsked):
             if EntriesResumed("clock_jumped", record.input.words) in record.facts:
-                self._confirmed, self._must_halt, machine.apart, self._judged = True, False, 0, 0
-        elif isinstance(record.input, TickReached) and machine.apart == self._judged:
+                # What came since the word was said is told next.
+                if abs(self._asked - machine.apart) <= JUMP_NS_MIN:
+                    machine.confirm()
+                self._judged = (machine.apart, machine.wall)
+        elif isinstance(record.input, TickReached) and (machine.apart, machine.wall) == self._judged:
             # What steps in the middle of a beat may be found in it, and is in the next.
-            halted = "clock_jumped" in self.portfolio.halts
-            assert halted == self._must_halt, (self.portfolio.lsn, halted, machine.apart, self._confirmed)
+            halts = self.portfolio.halts
+            assert ("clock_jumped" in halts) == (machine.apart != 0), (self.portfolio.lsn, halts, machine.apart)
+            if abs(machine.behind - JUMP_NS_MIN) > _ROUNDED_NS:
+                assert ("clock_behind" in halts) == (machine.behind > JUMP_NS_MIN), (self.portfolio.lsn, machine.behind)
+        for fact in record.facts:
+            # What nobody bids for may wait.
+            if isinstance(fact, ExitChosen) and fact.mark is not None:
+                self._leaving[fact.order_id] = machine.awake
+        working = self.portfolio.working
+        self._leaving = {name: since for name, since in self._leaving.items() if name in working}
         super()._hear(record, seen_at)
 
 
@@ -281,16 +329,20 @@ def bodies_of(data: Path) -> list[Body]:
 
 
 async def _live(desk: Desk, life: Life, machine: Machine, patch: pytest.MonkeyPatch) -> None:
-    stopped = asyncio.Event()
-    crooked = Crooked(machine, life.script, stopped)
+    stopped, tasks = asyncio.Event(), list[asyncio.Task[Any]]()
     first = bells.date_of(desk.begins)
     chosen = MarketChosen(MarketKind.SIMULATED, desk.seed, first)
-    where = Setting(crooked, SimulatedMarket(desk.seed, first), chosen)
-    patch.setattr(beginning, "setting", lambda *_: where)
+
+    def setting(_job: Job, portfolio: Portfolio, _tape: None) -> Setting:
+        crooked = Crooked(machine, life.script, portfolio.now)
+        crooked.stopped, crooked.tasks = stopped, tasks
+        return Setting(crooked, SimulatedMarket(desk.seed, first), chosen)
+
+    patch.setattr(beginning, "setting", setting)
     job = Job(desk.data, 0, config=desk.config, simulate=1.0)
     async with asyncio.timeout(_LIFE_S_MAX):
         await daemon.run(job, daemon.Outside(stopped=stopped))
-    for task in crooked.tasks:
+    for task in tasks:
         # What came after the end was refused.
         with contextlib.suppress(Busy):
             await task

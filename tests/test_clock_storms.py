@@ -32,7 +32,7 @@ CHOSEN = os.environ.get("CLOCK_SEED")
 HOUR_S = 3_600.0
 MET = {
     False: ("filled to open", "filled to close", "settled at the close"),
-    True: ("filled to open", "filled to close", "jumps"),
+    True: ("filled to open", "filled to close", "jumps", "fell behind"),
 }
 """What the storms of each kind must meet, or they prove little."""
 
@@ -84,6 +84,21 @@ def test_a_storm_of_clocks_breaks_no_law(
 # -- single winds -------------------------------------------------------------------------------------------------------
 
 
+AN_HOUR = f"""{SMALL}
+[pace]
+interval_s = {INTERVAL_S}
+[orders]
+entry_timeout_s = 900
+limit_offset_usd = 50
+drift_pct_max = 1000
+[profiles.short_dated]
+profit_target_pct = 10000
+stop_loss_pct = 99
+hold_hours_max = 1
+"""
+"""Entries that fill, and exits an hour later."""
+
+
 @pytest.mark.parametrize("by_s", [3.0, -3.0, 86_400.0, -86_400.0])
 def test_exits_go_on_while_the_clock_is_not_believed(
     tmp_path: Path, by_s: float, monkeypatch: pytest.MonkeyPatch
@@ -98,19 +113,7 @@ def test_exits_go_on_while_the_clock_is_not_believed(
         Act(1.0, "alert", (look.replace("5m", "15m"),)),
         Act(900.0, "nothing"),
     )
-    config = f"""{SMALL}
-[pace]
-interval_s = {INTERVAL_S}
-[orders]
-entry_timeout_s = 900
-limit_offset_usd = 50
-drift_pct_max = 1000
-[profiles.short_dated]
-profit_target_pct = 10000
-stop_loss_pct = 99
-hold_hours_max = 1
-"""
-    drawn = Weather("", bells.instant(date(2026, 3, 9), time(10)), config, (Life(script),))
+    drawn = Weather("", bells.instant(date(2026, 3, 9), time(10)), AN_HOUR, (Life(script),))
     laws, orders = Laws(), []
     for body in bodies_of(blown(tmp_path / "x", 7, drawn, monkeypatch)):
         facts = laws.take(body).facts
@@ -118,6 +121,28 @@ hold_hours_max = 1
         orders += [(one.order.intent, halted) for one in facts if isinstance(one, OrderCreated)]
     assert orders[:3] == [(Intent.OPEN, False), (Intent.CLOSE, True), (Intent.OPEN, False)]
     assert laws.tally["filled while halted"] == 1
+
+
+@pytest.mark.parametrize("by_s", [-1_800.0, -3 * HOUR_S, -86_400.0])
+@pytest.mark.parametrize("restarted", [False, True], ids=["confirmed", "at the start"])
+def test_a_clock_set_back_keeps_no_exit_waiting(
+    tmp_path: Path, by_s: float, restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever says that it is right, or starts with it, can leave at once all the same; the heart is watched for that."""
+    look = '{"symbol": "SPY", "direction": "long", "timeframe": "5m"}'
+    bought = (Act(60.0, "alert", (look,)), Act(900.0, "nothing"))
+    leaves = (Act(1.0, "ask", ("close", "all")), Act(30.0, "alert", (look.replace("5m", "1h"),)), Act(900.0, "nothing"))
+    lives = (
+        (Life(bought), Life(leaves, set_s=by_s))
+        if restarted
+        else (Life((*bought, Act(1.0, "jump", (by_s,)), Act(10.0, "ask", ("resume",)), *leaves)),)
+    )
+    drawn = Weather("", bells.instant(date(2026, 3, 9), time(10)), AN_HOUR, lives)
+    laws = Laws()
+    for body in bodies_of(blown(tmp_path / "x", 7, drawn, monkeypatch)):
+        laws.take(body)
+    told = (laws.tally["fell behind"], laws.tally["filled to close"], "clock_behind" in laws.portfolio.halts)
+    assert told == (1, 1, True)
 
 
 # -- the exchange's own days --------------------------------------------------------------------------------------------

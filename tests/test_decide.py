@@ -31,6 +31,7 @@ from state.inputs import (
     BrokerReported,
     CalendarAdopted,
     CallsRefused,
+    ClockFellBehind,
     ClockJumped,
     ConfigAdopted,
     MarketChosen,
@@ -170,6 +171,7 @@ TOLD: list[AnyInput] = [
     MarketChosen(MarketKind.SIMULATED, seed=7, first=date(2026, 2, 13)),
     CallsRefused(0, (RefusedCalls("invalid_signature", 401, 3, "{", "}"),)),
     ClockJumped(0),
+    ClockFellBehind(0),
     StorageTurned(low=False),
 ]
 

@@ -20,7 +20,7 @@ from state.facts import (
     SignalRefused,
     SignalRetryScheduled,
 )
-from state.inputs import AnyInput, Ask, ClockJumped, OperatorAsked, StorageTurned
+from state.inputs import AnyInput, Ask, ClockFellBehind, ClockJumped, OperatorAsked, StorageTurned
 from state.signal import Verdict
 from tests.stage import CASH, FREE, SPY_CALL, TRACE, Stage, instant, usd
 
@@ -326,12 +326,17 @@ def test_a_price_ages_until_the_close_of_what_it_prices() -> None:
     assert (ages, spot) == ({"AAPL260220C00150000": 1, SPY_CALL: 901}, 1)
 
 
-@pytest.mark.produces("entries_halted", "clock_jumped", "storage_low")
+@pytest.mark.produces("entries_halted", "clock_jumped", "clock_behind", "storage_low")
 @pytest.mark.parametrize(
     ("turn", "halt", "words"),
     [
         (OperatorAsked("", "lunch", Ask.HALT), "entries_halted", "lunch"),
         (ClockJumped(-3_500_000_000), "clock_jumped", "the clocks came apart by -3 s"),
+        (
+            ClockFellBehind(3_500_000_000),
+            "clock_behind",
+            "the clock is 3 s behind what was recorded, and time goes slower until it has caught up",
+        ),
         (StorageTurned(low=True), "storage_low", "no spare segment could be made"),
     ],
 )

@@ -15,7 +15,7 @@ from state.facts import (
     OutcomeRecorded,
     SignalFailed,
 )
-from state.inputs import AnyInput, Ask, ClockJumped, OperatorAsked, StorageTurned
+from state.inputs import AnyInput, Ask, ClockFellBehind, ClockJumped, OperatorAsked, StorageTurned
 from state.order import OrderPhase
 from tests.stage import SPY_CALL, TRACE, Stage, instant
 
@@ -24,6 +24,7 @@ SPY = ("SPY 595.42", f"{SPY_CALL} 3.43 3.47")
 HALTS: list[tuple[AnyInput, str]] = [
     (OperatorAsked("", "lunch", Ask.HALT), "entries_halted"),
     (ClockJumped(2_000_000_001), "clock_jumped"),
+    (ClockFellBehind(10**10), "clock_behind"),
     (StorageTurned(low=True), "storage_low"),
 ]
 
@@ -61,13 +62,35 @@ def test_the_operator_ends_no_halt_of_the_disk() -> None:
     ],
 )
 def test_clocks_that_came_apart_halt_until_they_agree(by: int, words: str) -> None:
-    """In whole seconds; to hear of it twice, or of clocks that agree when they always did, changes nothing."""
+    """In whole seconds; to hear of it twice, or of clocks that agree when they always did, changes nothing.
+
+    A further jump is told as the first was, so that whoever confirms knows what.
+    """
     stage = Stage(DAY)
     at = stage.portfolio.now
     assert stage.take(ClockJumped(0), at=at) == ()
     assert stage.take(ClockJumped(by), at=at) == (EntriesHalted("clock_jumped", words),)
-    assert stage.take(ClockJumped(by + 10**9), at=at) == ()
+    assert stage.take(ClockJumped(by), at=at) == ()
+    further = EntriesHalted("clock_jumped", "the clocks came apart by 172800 s")
+    assert stage.take(ClockJumped(172_800 * 10**9), at=at) == (further,)
+    assert [one.words for one in stage.portfolio.halts.values()] == [further.words]
     assert stage.take(ClockJumped(0), at=at) == (EntriesResumed("clock_jumped", "the clocks agree again"),)
+
+
+def test_a_clock_that_is_behind_halts_until_it_has_caught_up() -> None:
+    """The operator's word does not make it right; told anew, it says how far it is behind now."""
+    stage = Stage(DAY)
+    at, words = (
+        stage.portfolio.now,
+        "the clock is {} s behind what was recorded, and time goes slower until it has caught up",
+    )
+    assert stage.take(ClockFellBehind(0), at=at) == ()
+    first = EntriesHalted("clock_behind", words.format(10_800))
+    assert stage.take(ClockFellBehind(10_800 * 10**9), at=at) == (first,)
+    assert stage.ask("10:00:00", Ask.RESUME) == (Alerted("nothing_to_resume", "entries"),)
+    again = EntriesHalted("clock_behind", words.format(600))
+    assert stage.take(ClockFellBehind(600 * 10**9), at=at) == (again,)
+    assert stage.take(ClockFellBehind(0), at=at) == (EntriesResumed("clock_behind", "the clock has caught up"),)
 
 
 def test_a_disk_without_room_halts_until_it_has_some() -> None:
@@ -139,6 +162,6 @@ def test_a_halt_survives_a_restart(turn: AnyInput, code: str) -> None:
     stage.take(turn, at=instant(DAY, "10:30:00"))
     restored = keeping.decode(keeping.encode(stage.portfolio))
     assert restored.halts == stage.portfolio.halts
-    assert halts.settling(restored) == (code != "clock_jumped")
+    assert halts.settling(restored) == (code not in ("clock_jumped", "clock_behind"))
     apply(restored, EntriesResumed(code))
     assert restored.halts == {}

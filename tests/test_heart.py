@@ -259,24 +259,6 @@ async def test_a_clock_that_jumps_halts_entries_until_it_agrees(tmp_path: Path) 
         assert not run.portfolio.halts
 
 
-async def test_while_the_clock_is_behind_what_is_watched_is_looked_at(tmp_path: Path) -> None:
-    """An hour back: time stands and nothing is opened, but the market is still looked at, and then all goes on."""
-    clock = Jumping()
-    market = SimulatedMarket(7, date(2026, 2, 13))
-    settings = config.Config(gates=GateLimits(open_positions_max=0))
-    async with beating(tmp_path, clock, market, Around(settings=settings)) as run:
-        await run.heart.alert(LONG)
-        await until(lambda: run.facts(SignalRefused))
-        clock.at -= 3_600 * SECOND
-        cycles = run.heart.cycles
-        await until(lambda: run.heart.cycles >= cycles + 2)
-        assert run.portfolio.now == OPEN
-        assert "clock_jumped" in run.portfolio.halts
-        clock.at = OPEN + SECOND
-        await run.heart.alert(alert(1))
-        await until(lambda: "clock_jumped" not in run.portfolio.halts)
-
-
 async def test_refused_calls_are_journaled_when_the_heart_stops(tmp_path: Path) -> None:
     """What was counted at the door is not lost with the process."""
 
@@ -350,6 +332,26 @@ async def test_what_is_held_lasts_to_the_end_of_the_calendar(tmp_path: Path) -> 
         assert len(run.portfolio.live_positions()) == 1
         with pytest.raises(BadUsage, match="before its last open"):
             await run.heart.move(new_york("2026-06-30", "09:30:00"))
+
+
+async def test_a_law_broken_while_the_clock_is_moved_ends_the_beat(tmp_path: Path) -> None:
+    """Whoever moves it is told, and so is whoever tries again; nothing more is taken, and the process must end."""
+
+    async def break_a_law() -> None:
+        async with beating(tmp_path, feed=Tape(tape(tmp_path, DAY, MARKET))) as run:
+            await run.heart.alert(LONG)
+            run.heart._steps.cycle = law  # type: ignore[method-assign]
+            for _ in range(2):
+                with pytest.raises(LawBroken, match="for a test"):
+                    await run.heart.move(new_york(DAY, "10:40:00"))
+            with pytest.raises(Busy):
+                await run.heart.alert(alert(1))
+
+    def law(*_: object, **__: object) -> None:
+        raise LawBroken("for a test")
+
+    with pytest.raises(LawBroken, match="for a test"):
+        await break_a_law()
 
 
 async def test_whoever_breaks_a_law_has_an_answer(tmp_path: Path) -> None:

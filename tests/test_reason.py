@@ -33,6 +33,7 @@ def test_only_passing_faults_are_tried_again() -> None:
         "market_data_unavailable",
         "quote_stale",
         "clock_jumped",
+        "clock_behind",
         "storage_low",
         "processing_failed",
     }

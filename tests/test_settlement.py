@@ -18,7 +18,7 @@ from state.facts import (
     PositionReopened,
     PositionSettled,
 )
-from state.inputs import AnyInput, Ask, ClockJumped, OperatorAsked, StorageTurned
+from state.inputs import AnyInput, Ask, ClockFellBehind, ClockJumped, OperatorAsked, StorageTurned
 from state.market import SettlementPrint
 from state.position import PositionPhase
 from tests.stage import FREE, SPY_CALL, TRACE, Stage, instant, usd
@@ -151,17 +151,24 @@ def test_what_expired_is_known_by_its_print() -> None:
 
 
 @pytest.mark.produces("clock_jumped")
-@pytest.mark.parametrize("agrees", [ClockJumped(0), OperatorAsked("", "looked at it", Ask.RESUME)])
-def test_settlements_wait_while_the_clocks_are_apart(agrees: AnyInput) -> None:
+@pytest.mark.parametrize(
+    ("apart", "agrees"),
+    [
+        (ClockJumped(7_200_000_000_000), ClockJumped(0)),
+        (ClockJumped(7_200_000_000_000), OperatorAsked("", "looked at it", Ask.RESUME)),
+        (ClockFellBehind(7_200_000_000_000), ClockFellBehind(0)),
+    ],
+)
+def test_settlements_wait_while_the_clocks_are_apart(apart: AnyInput, agrees: AnyInput) -> None:
     """Whether it has expired cannot be told; once they agree, or the operator says so, it settles in the next cycle."""
     stage = expiring()
-    stage.take(ClockJumped(7_200_000_000_000), at=instant(FRIDAY, "15:00:00"))
+    stage.take(apart, at=instant(FRIDAY, "15:00:00"))
     observed = printed(stage, "SPY", "600.00")
     stage.tick("16:15:00", settlements=(observed,))
     assert (stage.of(PositionSettled), len(stage.portfolio.book)) == ([], 1)
     assert due.next_at(stage.portfolio, HOLD) == instant("2026-02-23", "09:30:00")
     stage.take(agrees, at=instant(FRIDAY, "16:20:00"))
-    assert stage.last(EntriesResumed).code == "clock_jumped"
+    assert stage.last(EntriesResumed).code == ("clock_behind" if isinstance(apart, ClockFellBehind) else "clock_jumped")
     assert due.next_at(stage.portfolio, HOLD) == instant(FRIDAY, "16:20:01")
     stage.tick("16:20:01")
     assert stage.last(PositionSettled).settlement_price == usd("600.00")

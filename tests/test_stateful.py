@@ -25,6 +25,7 @@ from state.inputs import (
     AnyInput,
     Ask,
     BrokerReported,
+    ClockFellBehind,
     ClockJumped,
     MarketChosen,
     MarketKind,
@@ -52,6 +53,7 @@ FLAG_NAMES = [one.name for one in FLAGS]
 TURNS: dict[str, tuple[AnyInput, AnyInput]] = {
     "operator": (OperatorAsked("", "lunch", Ask.HALT), OperatorAsked("", "back", Ask.RESUME)),
     "clocks": (ClockJumped(-5 * SECOND), ClockJumped(0)),
+    "lag": (ClockFellBehind(5 * SECOND), ClockFellBehind(0)),
     "disk": (StorageTurned(low=True), StorageTurned(low=False)),
 }
 """What halts entries, and what lets them go on."""

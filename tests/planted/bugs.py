@@ -93,11 +93,11 @@ BUGS = (
     ),
     Bug(
         "effect before durability",
-        "oracle/heart.py",
+        "oracle/untold.py",
         (
             (
-                "self._answers.append((self._untold[-1], waiting.answer))",
-                "waiting.answer.set_result(self._untold[-1])",
+                "self._answers.append((self._taken[-1], answer))",
+                "answer.set_result(self._taken[-1])",
             ),
         ),
         "tests/test_leaving.py",
