@@ -15,13 +15,17 @@ _WAVE, _DRIFT = 97.0, 2_011.0
 
 
 def make(directory: Path, *, days: int, alerts_a_day: int) -> tuple[Path, Path]:
-    """(tape, file of alerts) of so many sessions. The contracts near the money of the next two Fridays are quoted."""
+    """(tape, file of alerts) of so many sessions.
+
+    All strikes within 20 $ are quoted in the first minute of a session, the six contracts nearest to the money each
+    minute, and every five minutes whatever was near the money before, until it expires.
+    """
     calendar = sessions.build(FIRST, date(2027, 3, 31))
     tape, alerts = directory / "tape", directory / "alerts.jsonl"
     tape.mkdir(parents=True)
     (tape / "tape.toml").write_text('format = 1\nsource = "simulated"\nrate = 0.04\n')
     fridays = sorted({one.day for one in calendar.sessions if one.day.weekday() == 4})
-    minutes = 0
+    minutes, quoted = 0, dict[Contract, None]()
     with (
         (tape / "underlying.csv").open("w") as prices,
         (tape / "quotes.csv").open("w") as quotes,
@@ -31,26 +35,35 @@ def make(directory: Path, *, days: int, alerts_a_day: int) -> tuple[Path, Path]:
         quotes.write("at,contract,bid,ask,bid_size,ask_size\n")
         for session in calendar.sessions[:days]:
             expiry = next(one for one in fridays if (one - session.day).days >= 7)
+            quoted = {one: None for one in quoted if one.expiry >= session.day}
             for at in range(session.open + MINUTE, session.close + 1, MINUTE):
                 minutes += 1
                 spot = 600 + 6 * math.sin(minutes / _WAVE) + 12 * math.sin(minutes / _DRIFT)
                 prices.write(f"{_text(at)},SPY,,,,{spot:.2f},\n")
-                quotes.writelines(_quotes(at, spot, expiry, session))
+                near = _around(spot, 1, expiry)
+                quoted.update(dict.fromkeys(near))
+                listed = _around(spot, 20, expiry) if at == session.open + MINUTE else near
+                quotes.writelines(
+                    _quote(at, spot, one, session)
+                    for one in (listed if minutes % 5 else {**dict.fromkeys(listed), **quoted})
+                )
             said.writelines(_alerts(session, alerts_a_day))
     return tape, alerts
 
 
-def _quotes(at: int, spot: float, expiry: date, session: Session) -> list[str]:
-    """Six contracts around the price, worth what is inside them and a little for time."""
-    days = (expiry - session.day).days + (session.close - at) / (session.close - session.open)
-    time_value, middle, lines = 0.5 * math.sqrt(days), round(spot), []
-    for strike in (middle - 1, middle, middle + 1):
-        for right in Right:
-            inside = spot - strike if right is Right.CALL else strike - spot
-            mid = max(inside, 0.0) + time_value * math.exp(-abs(inside) / 8)
-            occ = Contract("SPY", expiry, right, strike * 1_000_000).occ
-            lines.append(f"{_text(at)},{occ},{mid - 0.02:.2f},{mid + 0.02:.2f},50,50\n")
-    return lines
+def _around(spot: float, reach: int, expiry: date) -> list[Contract]:
+    """Calls and puts at the strike nearest to a price, and so many strikes to each side."""
+    middle = round(spot)
+    strikes = range(middle - reach, middle + reach + 1)
+    return [Contract("SPY", expiry, right, strike * 1_000_000) for strike in strikes for right in Right]
+
+
+def _quote(at: int, spot: float, contract: Contract, session: Session) -> str:
+    """A contract worth what is inside it and a little for time."""
+    days = (contract.expiry - session.day).days + (session.close - at) / (session.close - session.open)
+    inside = (spot - contract.strike / 1e6) * (1 if contract.right is Right.CALL else -1)
+    mid = max(inside, 0.0) + 0.5 * math.sqrt(days) * math.exp(-abs(inside) / 8)
+    return f"{_text(at)},{contract.occ},{max(mid - 0.02, 0.01):.2f},{mid + 0.02:.2f},50,50\n"
 
 
 def _alerts(session: Session, count: int) -> list[str]:

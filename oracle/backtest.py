@@ -28,7 +28,10 @@ from state.snapshots import Store
 from state.tables import Projected
 
 HOUR = 3_600 * SECOND
-_RECORDS_PER_BATCH = 1_000
+LONGEST = 512
+"""So many cycles that decide nothing travel in one record at most."""
+
+_RECORDS_PER_BATCH, _BYTES_PER_BATCH = 1_000, 4 * 2**20
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -62,16 +65,18 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
     journal = Journal.create(Disk(), directory.journal, run=run_of, limits=adopted.journal.limits)
     async with AsyncExitStack() as held:
         held.enter_context(closing(journal))
-        loop = Loop(Portfolio(), _Sink(journal), settings_of=config.decode)
+        sink = _Sink(journal)
+        loop = Loop(Portfolio(), sink, settings_of=config.decode)
         books = _Books(loop, journal, heard)
-        walk = Walk(loop, tape, books.hear)
+        walk = Walk(loop, tape, books.hear, longest=LONGEST)
         store = await Store.open(directory.database)
         held.push_async_callback(store.close)
         for at in _steps(
             walk, arrivals, (config.adopted(adopted), calendar, MarketChosen(MarketKind.TAPE)), span=(start, end)
         ):
-            if books.waiting >= _RECORDS_PER_BATCH:
+            if books.waiting >= _RECORDS_PER_BATCH or sink.taken >= _BYTES_PER_BATCH:
                 await books.flush(store)
+                sink.taken = 0
             if progress is not None:
                 progress(at - start, end - start)
         await books.flush(store)
@@ -103,11 +108,15 @@ def _span(tape: Tape, arrivals: list[tuple[int, tuple[AnyInput, ...]]]) -> tuple
 class _Sink:
     """Numbers records for the next commit. Nobody waits for a single record of a backtest, so that no thread does."""
 
+    taken = 0
+    """Bytes of payload since this was last set to zero."""
+
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
     def submit(self, seen_at: int, kind: str, *, schema: int, payload: bytes) -> int:
         """Append a record."""
+        self.taken += len(payload)
         return self._journal.append(seen_at, kind, schema=schema, payload=payload)
 
 

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from oracle.market.coming import RawTicks
 from oracle.market.port import Feed, Ints, RawQuotes
 from oracle.market.valuing import Catalogue
 from rules.wants import Plan
+from state.calendar import Calendar
 from state.inputs import TickReached
 from state.market import ASK_PRESENT, FED, QUOTE, SIZES_KNOWN, MarketColumns, MarketView, Mask, Table
 from state.portfolio import Portfolio
+from state.stretch import SPOT, Stretch
 
 _TOLD = np.full(FED, -1, np.int64)
 _TOLD[QUOTE.index("flags")] = ASK_PRESENT | SIZES_KNOWN
@@ -35,10 +38,8 @@ class Observer:
         A quote is priced when it is first seen, at the spot and the time to expiry of that moment. Raises LawBroken
         when no calendar was adopted or `now` lies outside it.
         """
-        calendar, view = portfolio.sessions, portfolio.market
-        if self._catalogue is None or self._catalogue.calendar is not calendar:
-            self._catalogue = Catalogue(calendar, self._feed.carry)
-        raw = self._feed.observe(plan, now, calendar=calendar)
+        view = portfolio.market
+        raw = self._feed.observe(plan, now, calendar=portfolio.sessions)
         spots = tuple(one for one in raw.spots if view.spots.get(one.symbol) != one)
         prints = tuple(
             one for one in raw.settlements if view.settlements.get((one.symbol, one.day, one.opening)) != one
@@ -55,17 +56,40 @@ class Observer:
             settlements=prints,
             listed=tuple(self._feed.symbols[code] for code in raw.codes[new].tolist()),
             rows=rows[changed].astype("<i4").tobytes(),
-            quotes=self._priced(raw, changed, view, now).astype("<i8", copy=False).tobytes(),
+            quotes=self._priced(raw, changed, portfolio, now).astype("<i8", copy=False).tobytes(),
         )
         return TickReached(seen, raw.missed)
 
-    def _priced(self, raw: RawQuotes, changed: Ints, view: MarketView, now: int) -> Table:
+    def stretch(self, portfolio: Portfolio, raw: RawTicks) -> Stretch:
+        """The ticks at the instants of `raw`, each as `observe` gives it when those before it decided nothing."""
+        view, catalogue = portfolio.market, self._catalogue_of(portfolio.sessions)
+        rows = self._rows.of(view, raw.codes, self._feed.symbols)
+        changed = np.flatnonzero(_changed(view, raw.quotes, rows))
+        ticks, codes, rows = raw.ticks[changed], raw.codes[changed], rows[changed]
+        new = np.flatnonzero(rows < 0)
+        # The first quote of each contract that is not listed yet lists it.
+        listed = {code: ticks[place] for code, place in zip(codes[new[::-1]].tolist(), new[::-1].tolist(), strict=True)}
+        order = dict.fromkeys(codes[new].tolist())
+        numbers = {code: len(view.contracts) + number for number, code in enumerate(order)}
+        rows[new] = [numbers[code] for code in codes[new].tolist()]
+        spot = _prices(catalogue, view, raw)[ticks, catalogue.underlying[codes]]
+        quotes = catalogue.complete(raw.quotes[changed], codes, spot, raw.instants[ticks])
+        return Stretch(
+            source=view.source,
+            instants=raw.instants.astype("<i8", copy=False).tobytes(),
+            symbols=tuple(raw.spots),
+            spots=_spots(view, raw).astype("<i8", copy=False).tobytes(),
+            listed=tuple(self._feed.symbols[code] for code in order),
+            listed_in=np.array([listed[code] for code in order], "<u4").tobytes(),
+            ticks=ticks.astype("<u4").tobytes(),
+            rows=rows.astype("<u4").tobytes(),
+            quotes=quotes.astype("<i8", copy=False).tobytes(),
+        )
+
+    def _priced(self, raw: RawQuotes, changed: Ints, portfolio: Portfolio, now: int) -> Table:
         """Whole rows of the quotes that changed; those the feed has valued at this spot and instant are whole already."""
+        catalogue, view = self._catalogue_of(portfolio.sessions), portfolio.market
         codes, quotes = raw.codes[changed], raw.quotes[changed]
-        if not len(changed) or self._catalogue is None:
-            return quotes
-        catalogue = self._catalogue
-        catalogue.read(self._feed.symbols)
         spot_of = {one.symbol: one.price for one in (*view.spots.values(), *raw.spots)}
         prices = np.array([spot_of.get(symbol, 0) for symbol in catalogue.underlyings], np.int64)
         spot = prices[catalogue.underlying[codes]]
@@ -77,6 +101,12 @@ class Observer:
             codes, spot, left = codes[late], spot[late], late
         quotes[left] = catalogue.complete(quotes[left], codes, spot, now)
         return quotes
+
+    def _catalogue_of(self, calendar: Calendar) -> Catalogue:
+        if self._catalogue is None or self._catalogue.calendar is not calendar:
+            self._catalogue = Catalogue(calendar, self._feed.carry)
+        self._catalogue.read(self._feed.symbols)
+        return self._catalogue
 
 
 class _Rows:
@@ -95,9 +125,10 @@ class _Rows:
             missing = len(symbols) - len(self._row)
             self._row = np.concatenate([self._row, np.full(missing, -1, np.int64)])
         rows: Ints = self._row[codes]
-        for place in np.flatnonzero(rows < 0).tolist():
-            code = int(codes[place])
-            rows[place] = self._row[code] = view.rows.get(symbols[code], -1)
+        unknown = np.unique(codes[rows < 0]).tolist()
+        if unknown:
+            self._row[unknown] = [view.rows.get(symbols[code], -1) for code in unknown]
+            rows = self._row[codes]
         return rows
 
 
@@ -105,3 +136,30 @@ def _changed(view: MarketView, quotes: Table, rows: Ints) -> Mask:
     """Which quotes are not what the view holds, in any value that is told; those it does not hold are not asked for."""
     differs: Mask = (((view.fed(rows) ^ quotes[:, :FED]) & _TOLD) != 0).any(axis=1)
     return differs | (rows < 0)
+
+
+def _prices(catalogue: Catalogue, view: MarketView, raw: RawTicks) -> Table:
+    """The price of every underlying at each instant, 0 where it is not known; what the instant does not tell is as before."""
+    prices = np.zeros((len(raw.instants), len(catalogue.underlyings)), np.int64)
+    for symbol, number in catalogue.underlyings.items():
+        before = view.spots.get(symbol)
+        prices[:, number] = 0 if before is None else before.price
+        if symbol in raw.spots:
+            price, known_at = raw.spots[symbol]
+            np.copyto(prices[:, number], price, where=known_at > 0)
+    return prices
+
+
+def _spots(view: MarketView, raw: RawTicks) -> Table:
+    """The spots that changed from one instant to the next, as rows of `state.stretch.SPOT`."""
+    rows = []
+    for place, (symbol, (price, known_at)) in enumerate(raw.spots.items()):
+        before = view.spots.get(symbol)
+        # A price is told by its own instant: one known since before is the one that the view holds.
+        newer = np.diff(known_at, prepend=0 if before is None else before.at) != 0
+        changed = np.flatnonzero(newer & (known_at > 0))
+        told = np.empty((len(changed), len(SPOT)), np.int64)
+        told[:, 0], told[:, 1], told[:, 2], told[:, 3] = changed, place, price[changed], known_at[changed]
+        rows.append(told)
+    every = np.concatenate(rows) if rows else np.zeros((0, len(SPOT)), np.int64)
+    return every[np.argsort(every[:, 0], kind="stable")]

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from rules import fills
+from rules import fills, quiet
 from rules.decide import decide
 from rules.settings import Settings
 from state.applying import apply
 from state.errors import Diverged
 from state.facts import AnyFact, subject_of
 from state.frames import Body
-from state.inputs import AnyInput, BrokerReported, ConfigAdopted, ReportKind
+from state.inputs import AnyInput, BrokerReported, ConfigAdopted, ReportKind, TicksPassed
 from state.portfolio import Portfolio
 from state.record import decode
 
@@ -52,6 +52,8 @@ class Verifier:
         judged = self._any_version or body.code_version == self._code_version
         if judged and self.paper and isinstance(record.input, BrokerReported):
             self._compare_report(body, record.input)
+        if judged and isinstance(record.input, TicksPassed):
+            self._compare_passing(body, record.input)
         portfolio.take_in(record.input, lsn=body.lsn, seen_at=body.seen_at)
         if isinstance(record.input, ConfigAdopted):
             self._settings = self._settings_of(record.input.body)
@@ -76,6 +78,16 @@ class Verifier:
                 f"record {body.lsn} (BrokerReported), unit {told.order_id}:\n  recorded: {_shown(told)}\n"
                 f"  decided:  {'nothing' if said is None else _shown(said)}\n"
                 "the paper broker in use is not the one that reported it"
+            )
+
+    def _compare_passing(self, body: Body, told: TicksPassed) -> None:
+        """Raise Diverged unless every tick that passed decides nothing."""
+        passing = quiet.passing(self.portfolio, told.ticks, self._settings)
+        if passing < len(told.ticks):
+            raise Diverged(
+                f"record {body.lsn} (TicksPassed), tick {passing + 1} of {len(told.ticks)}:\n  recorded: nothing\n"
+                "  decided:  something is due then\n"
+                "the rules in use are not those that let it pass; compare the code versions with `oracle journal inspect`"
             )
 
 

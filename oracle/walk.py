@@ -10,10 +10,10 @@ from oracle.loop import Loop
 from oracle.market.port import Feed
 from oracle.market.tape import Tape
 from oracle.observe import Observer
-from rules import due, wants
+from rules import due, quiet, wants
 from state.errors import BadUsage
 from state.facts import UnitFailed
-from state.inputs import AnyInput
+from state.inputs import AnyInput, TicksPassed
 from state.portfolio import Portfolio
 from state.record import Record
 
@@ -64,9 +64,11 @@ class Steps:
 class Walk(Steps):
     """Steps along a tape: its instants are part of what is due."""
 
-    def __init__(self, loop: Loop, tape: Tape, told: Told) -> None:
+    def __init__(self, loop: Loop, tape: Tape, told: Told, *, longest: int = 1) -> None:
+        """So many cycles at most become one record when they decide nothing."""
         super().__init__(loop, tape, told)
         self._tape = tape
+        self._longest = longest
 
     def begin(self, inputs: tuple[AnyInput, ...], *, at: int) -> None:
         """Take in what must be known before the first alert: configuration, calendar, choice of market."""
@@ -86,10 +88,36 @@ class Walk(Steps):
         yield at
 
     def until(self, instant: int) -> Iterator[int]:
-        """Run every cycle that is owed up to and including an instant; yields each after it was run."""
+        """Run every cycle that is owed up to and including an instant; yields the last instant of each record they became."""
         for owed in self._owed(instant):
-            self.cycle(owed)
-            yield owed
+            if self._longest < 2 or not self._passed(owed, instant):
+                self.cycle(owed)
+            yield self.portfolio.now
+
+    def _passed(self, first: int, last: int) -> bool:
+        """Take coming cycles as one record, where they decide nothing and the tape tells them at once."""
+        portfolio, settings, tape = self.portfolio, self._loop.settings, self._tape
+        quiet_until = quiet.until(portfolio, settings)
+        if first >= quiet_until or portfolio.market.source != tape.source:
+            return False
+        session = portfolio.sessions.session_at_or_before(first)
+        last = min(last, quiet_until - 1, session.late_close, wants.steady_until(portfolio))
+        instants = tape.instants_from(first, last, self._longest)
+        if len(instants) < 2 or instants[0] != first:
+            return False
+        plan = wants.with_chains(portfolio, settings.wants, settings.profiles.entry_dte(), now=first)
+        looks = wants.looks(portfolio, settings.wants, instants)
+        raw = tape.coming(plan, instants, looks, calendar=portfolio.sessions)
+        if raw is None:
+            return False
+        coming = self._observer.stretch(portfolio, raw)
+        passing = quiet.passing(portfolio, coming, settings)
+        if passing < 2:
+            return False
+        self.cycles += passing
+        ticks = coming.first(passing)
+        self.take(TicksPassed(ticks), at=ticks.last)
+        return True
 
     def check_reach(self, to: int) -> None:
         """Raise BadUsage for an instant that the adopted calendar does not reach: what is held waits for the next open."""

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import msgspec
+import numpy as np
+from msgspec.structs import replace
 
+from state.book import NEVER
 from state.calendar import SECOND
+from state.market import Ints, Mask
 from state.money import Count
 from state.portfolio import Portfolio
 
@@ -57,18 +61,23 @@ def anything(portfolio: Portfolio) -> bool:
 
 def plan(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, tuple[int, int]], *, now: int) -> Plan:
     """The plan for a cycle at `now`. `dte_of` gives (least, most) days to expiry that each profile may buy."""
-    calendar = portfolio.sessions
-    whole, due = _new_interval(portfolio, settings, now), _due(portfolio, now)
+    whole = with_chains(portfolio, settings, dte_of, now=now)
+    if not whole.slices or _new_interval(settings, now, after=portfolio.ticked_at):
+        return whole
+    due = _due(portfolio, now)
+    return replace(whole, slices=tuple(one for one in whole.slices if one.symbol in due))
+
+
+def with_chains(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, tuple[int, int]], *, now: int) -> Plan:
+    """The plan for a cycle at `now` that looks at the chains. It stands until the next decision, date or `steady_until`."""
+    today = portfolio.sessions.day_of(now)
     symbols: dict[str, None] = {}
     slices: dict[tuple[str, str], ChainSlice] = {}
     for (symbol, profile), until in portfolio.watches.items():
         if until < now:
             continue
         symbols[symbol] = None
-        if not (whole or symbol in due):
-            continue
         least, most = dte_of[profile]
-        today = calendar.day_of(now)
         first, last = today + timedelta(days=least), today + timedelta(days=most)
         slices[symbol, profile] = ChainSlice(symbol, first, last, settings.strikes_each_side)
     contracts = {occ: None for occ, until in portfolio.watched_contracts.items() if until >= now}
@@ -82,10 +91,26 @@ def plan(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, tuple[i
     return Plan(tuple(symbols), tuple(slices.values()), tuple(contracts), settlements)
 
 
-def _new_interval(portfolio: Portfolio, settings: WantSettings, now: int) -> bool:
-    """Whether this is the first look since an interval of chains began."""
+def steady_until(portfolio: Portfolio) -> int:
+    """The last instant (ns UTC) at which everything watched now is watched still."""
+    watches = (*portfolio.watches.values(), *portfolio.watched_contracts.values())
+    return min((until for until in watches if until > portfolio.now), default=NEVER)
+
+
+def looks(portfolio: Portfolio, settings: WantSettings, instants: Ints) -> Mask:
+    """Which of coming cycles, one after another at these instants, look at the chains when nothing is due."""
     interval = settings.chain_interval_s * SECOND
-    return interval == 0 or now // interval > portfolio.ticked_at // interval
+    if not interval:
+        return np.ones(len(instants), np.bool_)
+    begun = instants // interval
+    looked: Mask = np.diff(begun, prepend=portfolio.ticked_at // interval) > 0
+    return looked
+
+
+def _new_interval(settings: WantSettings, now: int, *, after: int) -> bool:
+    """Whether a look is the first since an interval of chains began, after the look before it."""
+    interval = settings.chain_interval_s * SECOND
+    return interval == 0 or now // interval > after // interval
 
 
 def _due(portfolio: Portfolio, now: int) -> set[str]:

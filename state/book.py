@@ -3,7 +3,7 @@
 import numpy as np
 
 from state.ledger import LEDGERS
-from state.market import Ints, MarketView, Mask
+from state.market import Ints, MarketView, Mask, Sides, Table
 from state.money import MULTIPLIER
 from state.position import Position, PositionPhase
 
@@ -101,6 +101,20 @@ class Book:
         """Mark every row whose quote has both sides; the others keep their last mark, but never above a lone ask."""
         if self.ids:
             self._mark_rows(slice(0, len(self.ids)), view)
+
+    def mark_through(self, rows: Ints, quotes: Table, view: MarketView) -> None:
+        """Mark every row by the last of these quotes that has both sides; `rows` name their contracts in the view.
+
+        It comes to what `mark_all` does after each of them, as long as none of a held contract lacks a bid alone.
+        """
+        marked = Sides.of(quotes).marked.nonzero()[0]
+        newest = np.full(len(view.contracts), -1, np.int64)
+        newest[rows[marked]] = marked
+        market_row = self.column("market_row")
+        found = newest[market_row]
+        mine = ((market_row >= 0) & (found >= 0)).nonzero()[0]
+        sides = Sides.of(quotes[found[mine]])
+        self.column("mark")[mine], self.column("mark_at")[mine] = sides.mark, sides.at
 
     def mark_of(self, position_id: str) -> tuple[int, int]:
         """(mark in micro-dollars, the instant of the two-sided quote it came from: 0 when it came from none)."""

@@ -7,6 +7,7 @@ import msgspec
 
 from state.calendar import Calendar
 from state.market import MarketColumns
+from state.stretch import Stretch
 
 
 class Input(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -59,6 +60,12 @@ class TickReached(Input, frozen=True):
 
     seen: MarketColumns | None
     missed: tuple[str, ...] = ()
+
+
+class TicksPassed(Input, frozen=True):
+    """Several cycles, one after another, that decided nothing: as if each had been a `TickReached` of its own."""
+
+    ticks: Stretch
 
 
 class ReportKind(StrEnum):
@@ -152,6 +159,7 @@ AnyInput = (
     | MarketChosen
     | AlertReceived
     | TickReached
+    | TicksPassed
     | BrokerReported
     | OperatorAsked
     | CallsRefused

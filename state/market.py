@@ -33,8 +33,8 @@ FED = 6
 
 _PLACE = {name: place for place, name in enumerate(QUOTE)}
 _ROW, _VALUE = np.dtype("<u4"), np.dtype("<i8")
-_QUOTE_BYTES = _VALUE.itemsize * len(QUOTE)
-_WHOLE = np.dtype(f"V{_QUOTE_BYTES}")
+QUOTE_BYTES = _VALUE.itemsize * len(QUOTE)
+_WHOLE = np.dtype(f"V{QUOTE_BYTES}")
 _AT, _BID, _ASK, _FLAGS = _PLACE["at"], _PLACE["bid"], _PLACE["ask"], _PLACE["flags"]
 
 
@@ -81,7 +81,7 @@ class MarketColumns(msgspec.Struct, frozen=True, array_like=True):
     def table(self) -> Table:
         """The quotes as a table of shape (rows, values). Raises LawBroken when they are no whole rows."""
         count, odd = divmod(len(self.rows), _ROW.itemsize)
-        if odd or len(self.quotes) != count * _QUOTE_BYTES:
+        if odd or len(self.quotes) != count * QUOTE_BYTES:
             raise LawBroken(f"a tick holds {len(self.quotes)} bytes of quotes for {len(self.rows)} bytes of rows")
         return np.ndarray((count, len(QUOTE)), _VALUE, self.quotes)
 
@@ -111,6 +111,11 @@ class Sides(NamedTuple):
     ask: Ints
     asked: Mask
     at: Ints
+
+    @classmethod
+    def of(cls, quotes: Table) -> "Sides":
+        """The sides of quotes in the order of `QUOTE`."""
+        return cls(quotes[:, _BID], quotes[:, _ASK], (quotes[:, _FLAGS] & ASK_PRESENT) != 0, quotes[:, _AT])
 
     @property
     def marked(self) -> Mask:

@@ -19,6 +19,7 @@ from state.inputs import (
     MarketChosen,
     OperatorAsked,
     TickReached,
+    TicksPassed,
 )
 from state.ledger import LEDGERS, Day, Ledger
 from state.market import MarketView
@@ -99,6 +100,14 @@ class Portfolio:
                 if self.market.take_in(seen) > seen_at:
                     raise LawBroken(f"record {lsn} carries a market value from after it was seen")
                 self.book.mark_all(self.market)
+            case TicksPassed(ticks=ticks):
+                self.ticked_at, self.owed = seen_at, False
+                if ticks.last != seen_at:
+                    raise LawBroken(f"record {lsn} was seen at another instant than its last tick")
+                if self.market.take_in(ticks.together()) > seen_at or ticks.lead() > 0:
+                    raise LawBroken(f"record {lsn} carries a market value from after it was seen")
+                _, rows, quotes = ticks.quoted()
+                self.book.mark_through(rows, quotes, self.market)
             case _:
                 pass
 
@@ -140,6 +149,11 @@ class Portfolio:
         if expires_at is None or last_trade_at is None:
             raise LawBroken(f"the adopted calendar does not reach the expiration of {contract.occ}: adopt a longer one")
         return expires_at, last_trade_at, contract.root in self.sessions.late_roots
+
+    @property
+    def day_ends(self) -> int:
+        """The instant (ns UTC) at which the next New York date begins; 0 before a calendar was adopted."""
+        return self._day_ends
 
     def equity(self, ledger: str) -> int:
         """Cash plus marks of a ledger, in micro-dollars."""

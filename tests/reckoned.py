@@ -12,10 +12,10 @@ from state import facts as f
 from state.disk import Disk
 from state.inputs import TickReached
 from state.portfolio import Portfolio
-from state.recovery import fold
 from state.segments import read
 from tests.breakouts import alert_lines, configuration
 from tests.naive import NaiveLedger, new_york_date, usd
+from tests.passing import lived
 from tests.recorded import Kind, Recorded
 
 
@@ -67,15 +67,15 @@ def reckon(out: Path, figures: dict[str, Any]) -> Reckoned:
     ledger, portfolio = NaiveLedger(usd(figures["cash_start"])), Portfolio()
     differences, equity, busy = [], [], set()
     for body in read(Disk(), out / "journal"):
-        record = fold(portfolio, body)
-        ledger.tell_facts(record.facts, seen_at=body.seen_at)
-        difference = ledger.first_difference(portfolio)
-        if difference is not None:
-            differences.append(f"record {body.lsn}: {difference}")
-        if any(isinstance(fact, f.OrderCreated | f.OrderFilled) for fact in record.facts):
-            busy.add(new_york_date(body.seen_at))
-        if isinstance(record.input, TickReached):
-            equity.append(portfolio.equity("paper"))
+        for record, seen_at in lived(portfolio, body):
+            ledger.tell_facts(record.facts, seen_at=seen_at)
+            difference = ledger.first_difference(portfolio)
+            if difference is not None:
+                differences.append(f"record {body.lsn}: {difference}")
+            if any(isinstance(fact, f.OrderCreated | f.OrderFilled) for fact in record.facts):
+                busy.add(new_york_date(seen_at))
+            if isinstance(record.input, TickReached):
+                equity.append(portfolio.equity("paper"))
     account = ledger.accounts["paper"]
     told = {"cash": account.cash, "commission": account.commission, "realized_net": account.net}
     differences += [f"figures: {name}" for name, mine in told.items() if usd(figures[name]) != mine]

@@ -41,6 +41,7 @@ from state.inputs import (
     ReportKind,
     StorageTurned,
     TickReached,
+    TicksPassed,
 )
 from state.market import SettlementPrint
 from state.signal import SignalPhase
@@ -185,7 +186,7 @@ def test_what_only_tells_the_world_decides_nothing(told: AnyInput) -> None:
 
 def test_every_kind_of_input_is_decided() -> None:
     """Whatever is added to what the world may say has its place above or in the stories of this file."""
-    others = {AlertReceived, BrokerReported, CalendarAdopted, OperatorAsked, TickReached}
+    others = {AlertReceived, BrokerReported, CalendarAdopted, OperatorAsked, TickReached, TicksPassed}
     assert {type(one) for one in TOLD} | others == set(get_args(AnyInput))
 
 

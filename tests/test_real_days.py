@@ -23,6 +23,7 @@ from state.recovery import fold
 from state.segments import read
 from tests.days import EXPIRING, GRID, MINUTE, MODELS, PROFILES, SECOND, Bench, Raw, Run, end_of
 from tests.naive import NaiveLedger, usd
+from tests.passing import unrolled
 
 CASES = tuple(itertools.product(MODELS, PROFILES))
 CLOSE = end_of("2015-12-24 12:59:00")
@@ -101,7 +102,7 @@ def test_every_observed_value_is_a_row_of_the_files_whose_minute_had_ended(bench
     """A tick carries closes, quotes and sizes exactly as recorded, and none before the end of its interval."""
     listed: list[str] = []
     quotes = 0
-    for record, seen_at in bench.run("mid", "swing").heard:
+    for record, seen_at in unrolled(bench.run("mid", "swing").heard):
         if not isinstance(record.input, TickReached) or record.input.seen is None:
             continue
         seen = record.input.seen

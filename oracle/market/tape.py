@@ -4,9 +4,7 @@ Deliberately absent: how a tape is written down (`oracle.market.recording`), pri
 caller's.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -14,71 +12,17 @@ import numpy as np
 
 from oracle.market import recording
 from oracle.market.ahead import Ahead
+from oracle.market.chains import listings
+from oracle.market.coming import Coming, RawTicks
+from oracle.market.latest import Latest
 from oracle.market.port import Carry, Ints, RawQuotes
-from oracle.market.recording import Quotes
 from rules.wants import ChainSlice, Plan, SettlementWanted
 from state.calendar import Calendar
-from state.contract import Contract
 from state.errors import BadUsage
 from state.market import Mask, SettlementPrint, Spot
 
 CLOSING_PRINT_NS = 300 * 10**9
 """Without an official print, the last close of an underlying this near the session close settles PM contracts."""
-
-
-class _Chain:
-    """The contracts of one root and expiry, and those of them that are near a price; the last answer is kept."""
-
-    def __init__(self, expiry: date, codes: Ints, strikes: Ints) -> None:
-        self.expiry = expiry
-        self.codes = codes
-        self._strikes = strikes
-        self._listed = b""
-        self._levels: list[int] = []
-        self._near: dict[tuple[int, int], Ints] = {}
-
-    def near(self, listed: Mask, spot: int, each_side: int) -> Ints:
-        """The codes of the nearest listed strikes: so many at or below the spot, and as many above."""
-        if (now_listed := listed.tobytes()) != self._listed:
-            self._listed, self._near = now_listed, {}
-            self._levels = np.unique(self._strikes[listed]).tolist()
-        middle = bisect_right(self._levels, spot)
-        if (middle, each_side) not in self._near:
-            near = self._levels[max(0, middle - each_side) : middle + each_side] or [0]
-            inside = (self._strikes >= near[0]) & (self._strikes <= near[-1])
-            self._near[middle, each_side] = self.codes[listed & inside]
-        return self._near[middle, each_side]
-
-
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """Everything ever listed on one underlying: all codes, and the chains of all its roots."""
-
-    codes: Ints
-    chains: tuple[_Chain, ...]
-
-
-class _Latest:
-    """The newest row of each contract, at a clock that moves forward; asked to go back, it starts anew."""
-
-    def __init__(self, quotes: Quotes) -> None:
-        self._quotes = quotes
-        self._read = 0
-        self.row = np.full(len(quotes.contracts), -1, np.int64)
-        self.at = np.zeros(len(quotes.contracts), np.int64)
-
-    def move(self, now: int) -> None:
-        """Let in every row known at `now`, and no other."""
-        end = int(np.searchsorted(self._quotes.at, now, "right"))
-        if end < self._read:
-            self._read = 0
-            self.row.fill(-1)
-            self.at.fill(0)
-        # Of several rows of one contract the last is assigned last, and stays.
-        codes = self._quotes.code[self._read : end]
-        self.row[codes] = np.arange(self._read, end)
-        self.at[codes] = self._quotes.at[self._read : end]
-        self._read = end
 
 
 class Tape:
@@ -91,9 +35,10 @@ class Tape:
         self.carry = Carry(recorded.label.rate, recorded.label.dividend_yields)
         self._bars, self._quotes, self._settlements = recorded.bars, recorded.quotes, recorded.settlements
         self._codes = {occ: code for code, occ in enumerate(self._quotes.symbols)}
-        self._listings = _listings(self._quotes.contracts)
-        self._latest = _Latest(self._quotes)
+        self._listings = listings(self._quotes.contracts)
+        self._latest = Latest(self._quotes)
         self._ahead = Ahead(recorded, self.carry)
+        self._coming = Coming(recorded, self._listings, self._latest)
         self._wanted: tuple[tuple[str, ...], list[Ints], Ints] = ((), [], np.zeros(0, np.int64))
         printed = np.array([one.at for one in self._settlements.values()], np.int64)
         self.instants: Ints = np.unique(
@@ -126,6 +71,15 @@ class Tape:
         """The next instant after `after` at which anything becomes known; None at the end."""
         found = int(np.searchsorted(self.instants, after, "right"))
         return int(self.instants[found]) if found < len(self.instants) else None
+
+    def instants_from(self, first: int, last: int, most: int) -> Ints:
+        """The instants of the tape from one up to and including another; so many at most."""
+        begin, end = np.searchsorted(self.instants, (first, last + 1))
+        return self.instants[begin : min(int(end), int(begin) + most)]
+
+    def coming(self, plan: Plan, instants: Ints, looks: Mask, *, calendar: Calendar) -> RawTicks | None:
+        """What `observe` answers at several instants of one date, one after another; None when it cannot be told at once."""
+        return self._coming.observe(plan, instants, looks, calendar)
 
     def observe(self, plan: Plan, now: int, *, calendar: Calendar) -> RawQuotes:
         """What was known at `now` of everything planned: rows with `at` <= now, and no other.
@@ -166,11 +120,7 @@ class Tape:
             return
         for chain in listing.chains:
             if wanted.first <= chain.expiry <= wanted.last:
-                listed = self._latest.at[chain.codes] >= today
-                if not listed.any():
-                    newest = int(self._latest.at[listing.codes].max())
-                    listed = self._latest.at[chain.codes] >= max(1, min(today, newest))
-                yield chain.near(listed, spot.price, wanted.strikes_each_side)
+                yield chain.near(self._latest.listed(chain, listing, today), spot.price, wanted.strikes_each_side)
 
     def _united(self, named: tuple[str, ...], near: list[Ints]) -> Ints:
         """The codes of all that is wanted, ascending, each once; the last answer is kept."""
@@ -196,17 +146,3 @@ class Tape:
         if last is None or last.at <= session.close - CLOSING_PRINT_NS:
             return None
         return SettlementPrint(wanted.symbol, wanted.day, wanted.opening, last.price, last.at)
-
-
-def _listings(listed: tuple[Contract, ...]) -> dict[str, _Listing]:
-    """What is listed on each underlying, its chains by root and expiry."""
-    codes: dict[str, list[int]] = {}
-    members: dict[tuple[str, date], list[int]] = {}
-    for code, one in enumerate(listed):
-        codes.setdefault(one.underlying, []).append(code)
-        members.setdefault((one.root, one.expiry), []).append(code)
-    chains: dict[str, list[_Chain]] = {underlying: [] for underlying in codes}
-    for (_, expiry), chain in sorted(members.items()):
-        strikes = np.array([listed[code].strike for code in chain], np.int64)
-        chains[listed[chain[0]].underlying].append(_Chain(expiry, np.array(chain, np.int64), strikes))
-    return {one: _Listing(np.array(codes[one], np.int64), tuple(chains[one])) for one in codes}

@@ -1,0 +1,102 @@
+"""A stretch of ticks is its ticks: cut, unrolled and folded it says what they say, and what does not fit is refused."""
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from state import keeping
+from state.errors import LawBroken
+from state.inputs import TickReached, TicksPassed
+from state.stretch import Stretch
+from tests.passing import stretch
+from tests.stage import SPY_CALL, TRACE, Stage, instant
+
+DAY = "2026-02-13"
+OTHER = "SPY260220P00595000"
+TICKS = (
+    ("10:31:00", "SPY 595.50", f"{SPY_CALL} 3.43 3.47", f"{OTHER} 2.98 3.02"),
+    ("10:32:00",),
+    ("10:33:00", f"{SPY_CALL} 3.60 3.64 50 50", "QQQ 520.10"),
+    ("10:34:00", "SPY 595.70", f"{SPY_CALL} - -", f"{OTHER} 2.90 2.94"),
+)
+
+
+def held() -> Stage:
+    """A stage on which SPY calls were bought."""
+    stage = Stage(DAY, TRACE)
+    stage.buy("10:30:00")
+    return stage
+
+
+def test_unrolled_it_is_its_ticks() -> None:
+    """Spots, contracts listed on the way and quotes of each; a tick that saw nothing new saw nothing."""
+    stage = held()
+    ticks = stretch(stage, *TICKS)
+    listed = len(stage.portfolio.market.contracts)
+    expected = []
+    for clock, *lines in TICKS:
+        seen = stage.columns(instant(DAY, clock), lines)
+        expected.append((instant(DAY, clock), seen if lines else None))
+        stage.take(TickReached(seen), at=instant(DAY, clock))
+    assert len(ticks) == 4
+    assert ticks.listed == (OTHER,)
+    assert listed + 1 == len(stage.portfolio.market.contracts)
+    assert list(ticks.unrolled()) == expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 9])
+def test_its_beginning_is_the_beginning_of_its_ticks(count: int) -> None:
+    """So many ticks of it, with all that they saw and nothing else."""
+    ticks = stretch(held(), *TICKS)
+    assert list(ticks.first(count).unrolled()) == list(ticks.unrolled())[:count]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_folded_at_once_or_tick_by_tick_is_the_same(count: int) -> None:
+    """The market, the marks, and how far time came; only the records are fewer."""
+    alone, together = held(), held()
+    ticks = stretch(together, *TICKS).first(count)
+    for at, seen in ticks.unrolled():
+        alone.take(TickReached(seen), at=at)
+    together.take(TicksPassed(ticks), at=ticks.last)
+    assert together.portfolio.lsn == alone.portfolio.lsn - count + 1
+    together.portfolio.lsn = alone.portfolio.lsn
+    assert keeping.encode(together.portfolio) == keeping.encode(alone.portfolio)
+
+
+LATER = np.array([instant(DAY, "10:31:30")], "<i8").tobytes()
+
+
+def shifted(ticks: Stretch, name: str, byte: int) -> Stretch:
+    """A stretch one of whose values comes from half a minute after its tick."""
+    told: bytes = getattr(ticks, name)
+    return replace(ticks, **{name: told[:byte] + LATER + told[byte + 8 :]})
+
+
+@pytest.mark.parametrize(("name", "byte"), [("quotes", 0), ("spots", 24)])
+def test_a_value_from_after_its_tick_is_refused(name: str, byte: int) -> None:
+    """It counts for its own tick, though a later one of the stretch might have known it."""
+    stage = held()
+    ticks = shifted(stretch(stage, *TICKS), name, byte)
+    assert ticks.lead() == 30 * 10**9
+    with pytest.raises(LawBroken, match="from after it was seen"):
+        stage.take(TicksPassed(ticks), at=ticks.last)
+
+
+def test_a_stretch_ends_when_it_was_seen() -> None:
+    """A record tells the instant of its last tick."""
+    stage = held()
+    ticks = stretch(stage, *TICKS)
+    with pytest.raises(LawBroken, match="another instant"):
+        stage.take(TicksPassed(ticks), at=ticks.last + 1)
+    with pytest.raises(LawBroken, match="no tick"):
+        held().take(TicksPassed(Stretch("recorded", b"")), at=ticks.last)
+
+
+@pytest.mark.parametrize("name", ["ticks", "quotes"])
+def test_columns_of_different_lengths_are_refused(name: str) -> None:
+    """Half a quote is none."""
+    stage = held()
+    ticks = stretch(stage, *TICKS)
+    with pytest.raises(LawBroken):
+        stage.take(TicksPassed(replace(ticks, **{name: getattr(ticks, name)[:-4]})), at=ticks.last)
