@@ -259,13 +259,13 @@ class MarketView:
         self._whole = table.view(_WHOLE)[:, 0]
 
     def _list(self, contract: Contract) -> None:
-        row = len(self.contracts)
-        if contract.occ in self.rows:
-            raise LawBroken(f"{contract.occ} is listed twice")
+        row, occ = len(self.contracts), contract.occ
+        if occ in self.rows:
+            raise LawBroken(f"{occ} is listed twice")
         if row == len(self._table):
             self._lay(np.concatenate([self._table, np.zeros_like(self._table)]))
         self.contracts.append(contract)
-        self.rows[contract.occ] = row
+        self.rows[occ] = row
         self.chains.setdefault(contract.underlying, []).append(row)
         self._table[row] = 0
 

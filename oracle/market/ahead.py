@@ -11,7 +11,7 @@ from oracle.market.valuing import Catalogue
 from state.calendar import Calendar
 from state.market import Table
 
-AHEAD = 16
+AHEAD = 4
 """So many coming quotes of a contract are priced with the one that is wanted."""
 
 _UNPRICED = -1
