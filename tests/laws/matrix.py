@@ -36,7 +36,7 @@ stop_loss_pct = 10
 # Levels that no price reaches, so that the contract stays to its end.
 _TO_THE_END = {"action": "buy", "timeframe": "5m", "stop": 0.01, "target": 40}
 SIMULATED: tuple[tuple[str, dict[str, object]], ...] = (
-    ("2026-02-12T09:35:00-05:00", {"symbol": "SPY", "direction": "long", "timeframe": "5m"}),
+    ("2026-02-12T09:36:00-05:00", {"symbol": "SPY", "direction": "long", "timeframe": "5m"}),
     ("2026-02-12T09:36:00-05:00", {"symbol": "QQQ", "direction": "short", "timeframe": "15m"}),
     ("2026-02-12T09:37:00-05:00", {"symbol": "TSLA", "direction": "long", "timeframe": "5m"}),
     ("2026-02-12T09:37:00-05:00", {"symbol": "Zürich", "direction": "long", "timeframe": "5m"}),
@@ -45,7 +45,7 @@ SIMULATED: tuple[tuple[str, dict[str, object]], ...] = (
     ("2026-02-12T13:00:00-05:00", {"symbol": "IWM", "direction": "short", "timeframe": "1h"}),
     ("2026-02-13T17:30:00-05:00", {"symbol": "SPX", "direction": "long", "timeframe": "5m"}),
 )
-"""Alerts of two sessions on the simulated market, on the second of which two of the contracts expire."""
+"""Alerts of two sessions on the simulated market, some at one instant; on the second two of the contracts expire."""
 
 
 def script(root: Path) -> Path:
