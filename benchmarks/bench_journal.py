@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from benchmarks.figures import Part, Table, at_least, at_most, tell
 from oracle import sessions
 from oracle.loop import Loop
 from rules.settings import Settings
@@ -40,6 +41,11 @@ TICKS = 20_000
 QUOTES = 10
 RUN = Run(bytes(16), "bench", "bench")
 LIMITS = Limits()
+THROUGH = "through the writer's thread, against 100"
+WORDS = f"""\
+Records of {len(PAYLOAD)} bytes, made durable in groups; the raw append writes the same bytes and calls `fdatasync`, and nothing else:
+no checksum, no chain, no frame. The writer's thread makes its own groups of what waits. The way back is what a start does:
+the journal opened for writing (every byte verified), then folded into a portfolio without any snapshot."""
 
 
 def seconds_of(act: Callable[[int], None], count: int) -> float:
@@ -49,13 +55,17 @@ def seconds_of(act: Callable[[int], None], count: int) -> float:
     return time.perf_counter() - start
 
 
-def rates(*acts: Callable[[int], None]) -> list[float]:
-    """Records per second of each act, median of many short rounds in which they take turns: a shared disk has moods."""
-    count = 20
-    while (seconds := seconds_of(acts[0], count)) < ROUND_S:
-        count = int(count * min(10.0, max(1.5, ROUND_S / seconds)))
-    rounds = [[count / seconds_of(act, count) for act in acts] for _ in range(ROUNDS)]
-    return [median(column) for column in zip(*rounds, strict=True)]
+class Rates:
+    """Records per second of a bare append and of the journal, in many short rounds in which they take turns."""
+
+    def __init__(self, bare: Callable[[int], None], ours: Callable[[int], None]) -> None:
+        count = 20
+        while (taken := seconds_of(bare, count)) < ROUND_S:
+            count = int(count * min(10.0, max(1.5, ROUND_S / taken)))
+        rounds = [[count / seconds_of(act, count) for act in (bare, ours)] for _ in range(ROUNDS)]
+        self.bare, self.ours = (median(column) for column in zip(*rounds, strict=True))
+        self.times = median(ours / bare for bare, ours in rounds)
+        """The ratio within a round: a shared disk has moods."""
 
 
 class Bare:
@@ -99,23 +109,22 @@ def submitted(writer: Writer, count: int) -> None:
     writer.wait_durable(lsn)
 
 
-def writing(directory: Path) -> None:
-    """Print records per second for every group size and through the writer; the acts take turns."""
+def writing(directory: Path) -> dict[str, Rates]:
+    """Records per second for every group size, and through the writer."""
     bare = Bare(directory / "bare")
     journal = Journal.create(Disk(), directory / "journal", run=RUN, limits=LIMITS)
-    print(f"records of {len(PAYLOAD)} bytes made durable, median of {ROUNDS} rounds, in records/s")
-    print(f"{'group':>8} {'bare':>12} {'journal':>12} {'ratio':>6}")
-    for group in GROUPS:
-        plain, ours = rates(
+    found = {
+        str(group): Rates(
             lambda count, group=group: bare.append(count, group),
             lambda count, group=group: journaled(journal, count, group),
         )
-        print(f"{group:>8} {plain:>12,.0f} {ours:>12,.0f} {ours / plain:>6.2f}")
-    bare.close()
+        for group in GROUPS
+    }
     writer = Writer(journal, bounds=Bounds(idle_s=None))
-    (through,) = rates(lambda count: submitted(writer, count))
+    found[THROUGH] = Rates(lambda count: bare.append(count, GROUPS[-1]), lambda count: submitted(writer, count))
+    bare.close()
     writer.close()
-    print(f"{'writer':>8} {'':>12} {through:>12,.0f}")
+    return found
 
 
 class Sink:
@@ -169,27 +178,45 @@ def come_back(path: Path, count: int) -> tuple[float, float]:
     return opened, folded
 
 
-def coming_back(directory: Path) -> None:
-    """Print what any start costs, and what a million records add to it."""
+def coming_back(directory: Path) -> list[tuple[float, float]]:
+    """Seconds (opened, folded) of a journal without cycles, and of one with all of them."""
     times = []
     for count in (0, TICKS):
         ticked(directory / f"ticks-{count}", count)
         times.append(come_back(directory / f"ticks-{count}", count))
-    print(f"\nstart of a process, by {TICKS:,} cycles of {QUOTES} quotes, best of {RECOVERIES}, in seconds")
-    print(f"{'':<34} {'empty':>8} {'per million records':>20}")
-    for index, name in enumerate(("opened (verified, mended)", "portfolio (folded)")):
-        empty, full = times[0][index], times[1][index]
-        print(f"{name:<34} {empty:>8.3f} {(full - empty) * 1_000_000 / TICKS:>20.1f}")
+    return times
 
 
-def main() -> None:
-    """Print both tables."""
-    chosen = sys.argv[1] if len(sys.argv) > 1 else None
+def measure() -> Part:
+    """Writing and coming back."""
+    chosen = next((one for one in sys.argv[1:] if not one.startswith("-")), None)
     with tempfile.TemporaryDirectory(dir=chosen) as directory:
-        print(f"in {directory}")
-        writing(Path(directory))
-        coming_back(Path(directory))
+        written, (empty, full) = writing(Path(directory)), coming_back(Path(directory))
+    rows = tuple((name, f"{one.bare:,.0f}", f"{one.ours:,.0f}", f"{one.times:.2f}") for name, one in written.items())
+    million = [(after - before) * 1_000_000 / TICKS for before, after in zip(empty, full, strict=True)]
+    names = ("opened: verified, mended", "portfolio: folded")
+    starts = tuple((name, f"{empty[n]:.3f}", f"{million[n]:.1f}") for n, name in enumerate(names))
+    return Part(
+        "Journal",
+        WORDS,
+        (
+            Table(
+                f"Records made durable, per second, median of {ROUNDS} rounds",
+                ("records in a group", "raw append", "journal", "x raw"),
+                rows,
+            ),
+            Table(
+                f"Start of a process, in seconds, best of {RECOVERIES}, by {TICKS:,} cycles of {QUOTES} quotes",
+                ("", "empty journal", "per million records"),
+                (*starts, ("both", f"{sum(empty):.3f}", f"{sum(million):.1f}")),
+            ),
+        ),
+        (
+            *(at_least(f"group {group}, times raw append", 0.6, written[str(group)].times, " x") for group in GROUPS),
+            at_most("a million records, opened and folded", 6, sum(million), " s"),
+        ),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    tell(measure)

@@ -1,39 +1,41 @@
 """Nanoseconds per option of price with five greeks, and of implied volatility, beside references in the same run.
 
 Run `python benchmarks/bench_pricing.py` from the root of the repository. The references are numpy and scipy.special by
-hand: they reuse their columns and compute each of them in place, but know neither blocks nor checks, contracts that are
-clamped nor prices that say nothing. py_vollib_vectorized and fast-vollib take part where they are installed.
+hand; py_vollib_vectorized and fast-vollib take part where they are installed.
 """
 
 import importlib
 import math
 import statistics
 import sys
-import time
 import warnings
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy.special import erfcx, ndtr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.by_hand import Reference, VolReference
+from benchmarks.figures import Aim, Part, Table, at_least, at_most, tell
+from benchmarks.rounds import Act, ratio, turns
 from oracle import implied, pricing
-from oracle.pricing import Floats, Terms, Values
-
-Act = Callable[[], object]
+from oracle.pricing import Floats, Mask, Terms, Values
 
 SIZES = (1, 100, 10_000, 1_000_000)
 ROUNDS = 7
 ROUNDS_OF_LARGEST = 3
-ROUND_S_MIN = 0.05
+ROUND_S = 0.05
 PRICE_MIN = 1e-280
+OURS, BY_HAND, VECTORIZED = "oracle", "by hand", "py_vollib_vectorized"
 PEERS = {
-    "py_vollib_vectorized": ("vectorized_black_scholes_merton", "vectorized_implied_volatility"),
+    VECTORIZED: ("vectorized_black_scholes_merton", "vectorized_implied_volatility"),
     "fast_vollib": ("fast_black_scholes_merton", "fast_implied_volatility"),
 }
+WORDS = """\
+Price with five greeks, and implied volatility, of options of one underlying as a listed chain has them: days to two years,
+volatility 8-90 %. By hand: numpy and scipy.special, every column made once and written in place, without blocks, checks, the
+clamp of American contracts or a word on prices that tell nothing."""
 
 
 def chain(count: int) -> tuple[Terms, Floats]:
@@ -45,196 +47,6 @@ def chain(count: int) -> tuple[Terms, Floats]:
     sign = np.where(random.random(count) < 0.5, 1.0, -1.0)
     terms = Terms(spot, strike, years, np.full(count, 0.043), np.full(count, 0.012), sign, np.zeros(count, np.bool_))
     return terms, random.uniform(0.08, 0.9, count)
-
-
-class Reference:
-    """Price and greeks written out by hand over columns that are made once."""
-
-    def __init__(self, terms: Terms, vol: Floats) -> None:
-        self.terms, self.vol = terms, vol
-        self.columns = [np.empty(len(vol)) for _ in range(13)]
-
-    def __call__(self) -> None:
-        """One pass over all rows."""
-        t, vol = self.terms, self.vol
-        root, sd, d1, d2, asset, cash, density, price, delta, gamma, theta, vega, rho = self.columns
-        np.sqrt(t.years, out=root)
-        np.multiply(vol, root, out=sd)
-        np.divide(t.spot, t.strike, out=d1)
-        np.log(d1, out=d1)
-        np.subtract(t.rate, t.dividend, out=d2)
-        np.multiply(d2, t.years, out=d2)
-        np.add(d1, d2, out=d1)
-        np.divide(d1, sd, out=d1)
-        np.multiply(sd, 0.5, out=d2)
-        np.add(d1, d2, out=d1)
-        np.subtract(d1, sd, out=d2)
-        np.multiply(t.dividend, t.years, out=asset)
-        np.negative(asset, out=asset)
-        np.exp(asset, out=asset)
-        np.multiply(asset, t.spot, out=asset)
-        np.multiply(t.rate, t.years, out=cash)
-        np.negative(cash, out=cash)
-        np.exp(cash, out=cash)
-        np.multiply(cash, t.strike, out=cash)
-        np.multiply(d1, d1, out=density)
-        np.multiply(density, -0.5, out=density)
-        np.exp(density, out=density)
-        np.multiply(density, 1 / math.sqrt(2 * math.pi), out=density)
-        np.multiply(density, asset, out=density)
-        np.multiply(d1, t.sign, out=d1)
-        np.multiply(d2, t.sign, out=d2)
-        ndtr(d1, out=d1)
-        ndtr(d2, out=d2)
-        np.multiply(asset, d1, out=asset)
-        np.multiply(asset, t.sign, out=asset)
-        np.multiply(cash, d2, out=cash)
-        np.multiply(cash, t.sign, out=cash)
-        np.subtract(asset, cash, out=price)
-        np.divide(asset, t.spot, out=delta)
-        np.multiply(density, root, out=vega)
-        np.multiply(cash, t.years, out=rho)
-        np.divide(density, sd, out=density)
-        np.divide(density, t.spot, out=gamma)
-        np.divide(gamma, t.spot, out=gamma)
-        np.multiply(density, vol, out=density)
-        np.multiply(density, vol, out=density)
-        np.multiply(density, -0.5, out=theta)
-        np.multiply(asset, t.dividend, out=asset)
-        np.multiply(cash, t.rate, out=cash)
-        np.add(theta, asset, out=theta)
-        np.subtract(theta, cash, out=theta)
-
-
-class VolReference:
-    """Implied volatility by hand: the out-of-the-money value, a guess, one Householder step with erfcx for all rows.
-
-    As accurate as the product where the guess is within 5e-4, which it is wherever a row of the chain holds a volatility.
-    """
-
-    def __init__(self, terms: Terms, price: Floats) -> None:
-        self.terms, self.price = terms, price
-        self.x, self.bound, self.value, self.gap, self.vol = (np.empty(len(price)) for _ in range(5))
-        self.spare = [np.empty(len(price)) for _ in range(6)]
-
-    def __call__(self) -> None:
-        """One pass over all rows; rows without information come out as anything."""
-        with np.errstate(all="ignore"):
-            self.normalise()
-            self.guess()
-            self.step()
-            root = self.spare[0]
-            np.sqrt(self.terms.years, out=root)
-            np.divide(self.vol, root, out=self.vol)
-
-    def normalise(self) -> None:
-        """Log-moneyness, bound, time value and |forward - strike| in units of sqrt(forward x strike)."""
-        t, (asset, cash, small, big, *_) = self.terms, self.spare
-        np.multiply(t.dividend, t.years, out=asset)
-        np.negative(asset, out=asset)
-        np.exp(asset, out=asset)
-        np.multiply(asset, t.spot, out=asset)
-        np.multiply(t.rate, t.years, out=cash)
-        np.negative(cash, out=cash)
-        np.exp(cash, out=cash)
-        np.multiply(cash, t.strike, out=cash)
-        np.minimum(asset, cash, out=small)
-        np.maximum(asset, cash, out=big)
-        np.subtract(asset, cash, out=asset)
-        np.multiply(asset, t.sign, out=asset)
-        np.maximum(asset, 0.0, out=asset)
-        np.subtract(self.price, asset, out=self.value)
-        np.divide(small, big, out=self.x)
-        np.sqrt(self.x, out=self.bound)
-        np.log(self.x, out=self.x)
-        np.negative(self.x, out=self.x)
-        np.subtract(big, small, out=self.gap)
-        np.divide(self.bound, small, out=small)
-        np.multiply(self.value, small, out=self.value)
-        np.multiply(self.gap, small, out=self.gap)
-
-    def guess(self) -> None:
-        """The normal model inverted, and carried over to the log-normal one."""
-        per_value, v, log, over, under, _ = self.spare
-        np.divide(self.gap, self.value, out=per_value)
-        np.maximum(per_value, 1e-6, out=per_value)
-        np.add(per_value, 1.0, out=log)
-        np.log(log, out=log)
-        np.sqrt(log, out=v)
-        polynomial((0.00854357428, 0.01234062775, 0.04151971619, 0.02999391943, 0.3989607628), v, over)
-        polynomial((0.006027400514, 0.009711772928, 0.04847044517, 0.09531841036, 0.07676228225, 1.0), v, under)
-        np.multiply(over, log, out=over)
-        np.maximum(self.x, 1e-6, out=self.vol)
-        np.maximum(self.gap, 1e-6, out=self.gap)
-        np.divide(self.vol, self.gap, out=self.vol)
-        np.multiply(self.vol, self.value, out=self.vol)
-        np.multiply(self.vol, per_value, out=self.vol)
-        np.multiply(self.vol, under, out=self.vol)
-        np.divide(self.vol, over, out=self.vol)
-        np.multiply(self.vol, self.vol, out=v)
-        polynomial((0.003923422, -0.160330634, 1.0), v, over)
-        polynomial((0.00863906745, -0.201953541, 1.0), v, under)
-        np.multiply(self.vol, over, out=self.vol)
-        np.divide(self.vol, under, out=self.vol)
-
-    def step(self) -> None:
-        """Householder's third, on ln b below the middle and ln(bound - b) above."""
-        s, (e, h, near, far, side, log) = self.vol, self.spare
-        np.divide(self.x, s, out=e)
-        np.multiply(s, 0.5, out=h)
-        np.subtract(h, e, out=near)
-        np.add(h, e, out=far)
-        np.copysign(1.0, near, out=side)
-        np.abs(near, out=near)
-        for tail in (near, far):
-            np.multiply(tail, math.sqrt(0.5), out=tail)
-            erfcx(tail, out=tail)
-        np.multiply(far, side, out=far)
-        np.add(near, far, out=near)
-        np.multiply(near, math.sqrt(math.pi / 2), out=near)
-        np.multiply(side, self.value, out=far)
-        np.copyto(log, self.bound)
-        np.multiply(log, side > 0.0, out=log)
-        np.subtract(log, far, out=far)
-        np.divide(near, far, out=log)
-        np.log(log, out=log)
-        np.multiply(e, e, out=e)
-        np.multiply(h, h, out=h)
-        np.add(e, h, out=far)
-        np.multiply(far, -0.5, out=self.gap)
-        np.add(log, self.gap, out=log)
-        np.subtract(log, math.log(2 * math.pi) / 2, out=log)
-        np.multiply(log, near, out=near)
-        np.multiply(near, side, out=near)
-        np.divide(near, s, out=near)
-        np.subtract(e, h, out=h)
-        np.multiply(h, near, out=h)
-        np.add(h, log, out=h)
-        np.add(log, h, out=log)
-        np.multiply(log, h, out=log)
-        np.multiply(e, 2.0, out=e)
-        np.add(e, far, out=e)
-        np.multiply(e, near, out=e)
-        np.multiply(e, near, out=e)
-        np.subtract(log, e, out=log)
-        np.divide(log, 6.0, out=log)
-        np.add(log, h, out=log)
-        np.add(log, 1.0, out=log)
-        np.multiply(h, 0.5, out=h)
-        np.add(h, 1.0, out=h)
-        np.multiply(h, near, out=h)
-        np.divide(h, log, out=h)
-        np.multiply(h, s, out=h)
-        np.add(s, h, out=s)
-
-
-def polynomial(coefficients: tuple[float, ...], at: Floats, into: Floats) -> None:
-    """Horner's rule, the highest power first."""
-    np.multiply(at, coefficients[0], out=into)
-    for coefficient in coefficients[1:-1]:
-        np.add(into, coefficient, out=into)
-        np.multiply(into, at, out=into)
-    np.add(into, coefficients[-1], out=into)
 
 
 def peer_acts(name: str, terms: Terms, vol: Floats, price: Floats) -> list[Act] | None:
@@ -262,78 +74,97 @@ def peer_acts(name: str, terms: Terms, vol: Floats, price: Floats) -> list[Act] 
     return [values, vols]
 
 
-def ns_per_option(acts: list[Act], count: int) -> list[list[float]]:
-    """The rounds of each act, the acts taking turns so that a busy machine is unfair to none."""
-    repeats = []
-    for act in acts:
-        act()
-        start = time.perf_counter()
-        act()
-        repeats.append(max(1, int(ROUND_S_MIN / (time.perf_counter() - start))))
-    rounds: list[list[float]] = [[] for _ in acts]
-    for _ in range(ROUNDS if count < SIZES[-1] else ROUNDS_OF_LARGEST):
-        for repeat, act, seen in zip(repeats, acts, rounds, strict=True):
-            start = time.perf_counter()
-            for _ in range(repeat):
-                act()
-            seen.append((time.perf_counter() - start) / repeat / count * 1e9)
-    return rounds
-
-
-def ratio(ours: list[float], theirs: list[float]) -> float:
-    """The median of what one takes over what the other takes in the same round."""
-    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
-
-
-def informed(terms: Terms, vol: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def informed(terms: Terms, vol: Floats) -> Mask:
     """Rows whose volatility stays within 1/50,000 of itself when price, spot and strike are each off by a rounding.
 
     Prices under PRICE_MIN do not count: there float64 runs out of exponents, and the product answers "unknown" by design.
     """
     values = pricing.price_and_greeks(terms, vol)
     moved = np.abs(values.delta) * terms.spot + np.abs(values.rho) / terms.years + values.price
-    clear: np.ndarray[tuple[int], np.dtype[np.bool_]] = values.vega * vol > 5e4 * np.finfo(np.float64).eps * moved
+    clear: Mask = values.vega * vol > 5e4 * np.finfo(np.float64).eps * moved
     clear &= values.price >= PRICE_MIN
     return clear
 
 
-def main() -> None:
-    """Print, for each size, both acts of everyone."""
-    print("ns per option: median of the rounds, and x the reference of the same rounds\n")
-    for count in SIZES:
+class Found:
+    """What everyone took for one size: seconds of a call in each round, by name: (values, volatilities)."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
         terms, vol = chain(count)
         prices, into = pricing.price(terms, vol), Values.empty(count)
         by_hand, vol_by_hand = Reference(terms, vol), VolReference(terms, prices)
-        by_hand()
-        vol_by_hand()
-        found, known = implied.implied_vol(terms, prices)
-        if not np.allclose(by_hand.columns[7], prices, atol=1e-9):
-            raise SystemExit("the reference prices something else")
-        if not np.allclose(vol_by_hand.vol[known], found[known], rtol=1e-9):
-            raise SystemExit("the reference finds other volatilities")
+        known = agreeing(by_hand, vol_by_hand, prices)
         acts: dict[str, list[Act] | None] = {
-            "by hand": [by_hand, vol_by_hand],
-            "oracle": [
-                partial(pricing.price_and_greeks, terms, vol, into),
-                partial(implied.implied_vol, terms, prices),
-            ],
+            BY_HAND: [by_hand, vol_by_hand],
+            OURS: [partial(pricing.price_and_greeks, terms, vol, into), partial(implied.implied_vol, terms, prices)],
             **{name: peer_acts(name, terms, vol, prices) for name in PEERS},
         }
-        print(f"{count:,} options: price + 5 greeks, implied volatility")
         present = {name: pair for name, pair in acts.items() if pair}
-        rounds = ns_per_option([act for pair in present.values() for act in pair], count)
-        for name, pair in acts.items():
-            place = 2 * list(present).index(name) if pair else 0
-            cells = (
-                f"{statistics.median(rounds[place + i]):>12,.1f} {ratio(rounds[place + i], rounds[i]):>8.2f}x"
-                for i in (0, 1)
-            )
-            print(f"  {name:<22}{'   '.join(cells) if pair else '  not installed'}")
+        rounds = ROUNDS if count < SIZES[-1] else ROUNDS_OF_LARGEST
+        taken = turns([act for pair in present.values() for act in pair], rounds=rounds, round_s=ROUND_S)
+        self.taken = {name: (taken[2 * n], taken[2 * n + 1]) for n, name in enumerate(present)}
         clear = informed(terms, vol)
-        print(
-            f"  volatilities not found: {int((clear & ~known).sum())} of {int(clear.sum()):,} that a price of {PRICE_MIN:g} or more tells\n"
-        )
+        self.informed, self.missed = int(clear.sum()), int((clear & ~known).sum())
+
+    def cells(self, name: str) -> tuple[str, ...]:
+        """Nanoseconds per option, and times the reference, of both acts."""
+        if name not in self.taken:
+            return ("not installed", *[""] * 3)
+        pairs = zip(self.taken[name], self.taken[BY_HAND], strict=True)
+        per_option = 1e9 / self.count
+        both = ((f"{statistics.median(mine) * per_option:,.1f}", f"{ratio(mine, base):.2f}") for mine, base in pairs)
+        return tuple(cell for pair in both for cell in pair)
+
+    def times(self, name: str, act: int, other: str) -> float:
+        """How many times as long one takes for an act (0 values, 1 volatilities) as another."""
+        return ratio(self.taken[name][act], self.taken[other][act])
+
+
+def agreeing(by_hand: Reference, vol_by_hand: VolReference, prices: Floats) -> Mask:
+    """Which volatilities the product finds; ends the run where a reference computes something else."""
+    by_hand()
+    vol_by_hand()
+    found, known = implied.implied_vol(by_hand.terms, prices)
+    if not np.allclose(by_hand.columns[7], prices, atol=1e-9):
+        raise SystemExit("the reference prices something else")
+    if not np.allclose(vol_by_hand.vol[known], found[known], rtol=1e-9):
+        raise SystemExit("the reference finds other volatilities")
+    return known
+
+
+def aims(found: Found, missed: int) -> tuple[Aim, ...]:
+    """What pricing wants to reach, at ten thousand options."""
+    acts = ("price + 5 greeks, 10,000 options", "implied volatility, 10,000 options")
+    reached = [
+        at_most(f"{what}, times by hand", 1.2, found.times(OURS, n, BY_HAND), " x") for n, what in enumerate(acts)
+    ]
+    if VECTORIZED in found.taken:
+        reached += [
+            at_least(f"{what}, {VECTORIZED} takes", limit, found.times(VECTORIZED, n, OURS), " x")
+            for n, (what, limit) in enumerate(zip(acts, (20, 4), strict=True))
+        ]
+    return (*reached, at_most("volatilities not found that a price tells", 0, missed, ""))
+
+
+def measure() -> Part:
+    """All sizes."""
+    every = {count: Found(count) for count in SIZES}
+    head = ("options", "price + 5 greeks, ns each", "x by hand", "implied volatility, ns each", "x by hand")
+    rows = tuple(
+        (f"{name}, {n:,}", *found.cells(name)) for n, found in every.items() for name in (OURS, BY_HAND, *PEERS)
+    )
+    asked = tuple((f"{n:,}", f"{found.informed:,}", str(found.missed)) for n, found in every.items())
+    return Part(
+        "Pricing",
+        WORDS,
+        (
+            Table("Per option: median of the rounds, and times the reference of the same rounds", head, rows),
+            Table("Volatilities asked for", ("options", "that a price tells", "of them not found"), asked),
+        ),
+        aims(every[10_000], sum(found.missed for found in every.values())),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    tell(measure)

@@ -11,16 +11,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.figures import Part, Table, tell
 from oracle import sessions
 from oracle.market.simulated import SimulatedMarket
 from rules.wants import ChainSlice, Plan
-from state.calendar import Calendar
 
 FIRST, TODAY = date(2026, 1, 5), date(2026, 2, 13)
 NOW = 1_770_996_600_000_000_000  # 2026-02-13 10:30 in New York
 STEP = 5_000_000_000
 ROUNDS = 200
 PROFILES = ((5, 14), (30, 45))
+WORDS = (
+    "What one observation of the simulated market costs: the mean of some, each five seconds after the one before it."
+)
 
 
 def sliced(*symbols: str) -> Plan:
@@ -46,21 +49,30 @@ def milliseconds(act: Callable[[int], object], rounds: int = ROUNDS) -> float:
     return (time.perf_counter() - begun) / rounds * 1_000
 
 
-def measured(name: str, plan: Plan, calendar: Calendar) -> None:
-    """Print how long a plan takes, step after step of the grid."""
-    market = SimulatedMarket(7, FIRST)
-    known = market.observe(plan, NOW, calendar=calendar)
-    took = milliseconds(lambda turn: market.observe(plan, NOW + turn * STEP, calendar=calendar))
-    print(f"{name:<34} {len(known.codes):>6} contracts {took:>8.2f} ms")
+def measure() -> Part:
+    """Steady answers, and first ones."""
+    table, rows = sessions.build(date(2026, 1, 2), date(2026, 12, 31)), []
+    plans = {
+        "two underlyings": sliced("SPY", "QQQ"),
+        "an index with its two roots": sliced("SPX"),
+        "held on fifty underlyings": held(1_000),
+    }
+    for name, plan in plans.items():
+        market = SimulatedMarket(7, FIRST)
+        known = market.observe(plan, NOW, calendar=table)
+        took = milliseconds(lambda n, m=market, p=plan: m.observe(p, NOW + n * STEP, calendar=table))
+        rows.append((name, f"{len(known.codes):,}", f"{took:.2f}"))
+    years = timedelta(days=3 * 365)
+    for name, first, rounds in (
+        ("the first answer of a process", FIRST, 10),
+        ("begun three years ago", FIRST - years, 3),
+    ):
+        took = milliseconds(
+            lambda _, f=first: SimulatedMarket(7, f).observe(plans["two underlyings"], NOW, calendar=table), rounds
+        )
+        rows.append((name, "", f"{took:.2f}"))
+    return Part("Simulated market", WORDS, (Table("One answer, in ms", ("plan", "contracts", "ms"), tuple(rows)),))
 
 
 if __name__ == "__main__":
-    table = sessions.build(date(2026, 1, 2), date(2026, 12, 31))
-    measured("two underlyings", sliced("SPY", "QQQ"), table)
-    measured("an index with its two roots", sliced("SPX"), table)
-    measured("held on fifty underlyings", held(1_000), table)
-    fresh = milliseconds(lambda _: SimulatedMarket(7, FIRST).observe(sliced("SPY"), NOW, calendar=table), 10)
-    print(f"{'the first answer of a process':<34} {'':>16} {fresh:>8.2f} ms")
-    years = timedelta(days=3 * 365)
-    old = milliseconds(lambda _: SimulatedMarket(7, FIRST - years).observe(sliced("SPY"), NOW, calendar=table), 3)
-    print(f"{'the same, begun three years ago':<34} {'':>16} {old:>8.2f} ms")
+    tell(measure)

@@ -13,11 +13,15 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.figures import Part, Table, tell
 from oracle import backtest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 15
 SCRIPT = Path(sys.executable).with_name("oracle")
+WORDS = """\
+From the start of a process to its end. `oracle status` asks a directory whose process is down, and so reads its files; the daemon
+is imported only. Beside both, a bare interpreter and the two libraries that the daemon cannot do without."""
 
 
 def programs(directory: str) -> dict[str, list[str]]:
@@ -39,18 +43,18 @@ def took_ms(command: list[str]) -> float:
     return (time.perf_counter() - begun) * 1e3
 
 
-def main() -> None:
-    """Print one table; the programs take turns."""
+def measure() -> Part:
+    """All programs; they take turns."""
     with tempfile.TemporaryDirectory() as directory:
         demo, out = ROOT / "fixtures" / "demo", Path(directory) / "run"
         asyncio.run(backtest.run(backtest.Job(demo / "tape", demo / "alerts.jsonl", out)))
         commands = programs(str(out))
         rounds = [[took_ms(command) for command in commands.values()] for _ in range(ROUNDS)]
     times = [median(column) for column in zip(*rounds, strict=True)]
-    print(f"median of {ROUNDS} rounds, from start to end of the process")
-    for name, took in zip(commands, times, strict=True):
-        print(f"{name:<30} {took:>8.0f} ms {took / times[0]:>6.1f} x the bare interpreter")
+    head = ("program", "ms", "x the bare interpreter")
+    rows = tuple((name, f"{took:,.0f}", f"{took / times[0]:,.1f}") for name, took in zip(commands, times, strict=True))
+    return Part("Start", WORDS, (Table(f"Median of {ROUNDS} rounds", head, rows),))
 
 
 if __name__ == "__main__":
-    main()
+    tell(measure)

@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from aiohttp import web
 
+from benchmarks.figures import Part, Table, at_most, tell
+from benchmarks.machine import SYNCS, sync_ms
 from oracle import ask
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +33,12 @@ CONNECTIONS = (1, 16, 64)
 ALERTS_PER_ROUND = {1: 1_000, 16: 4_000, 64: 4_000}
 ROUNDS = 3
 BEGUN = int(time.time())
-SYNCS = 500
+OURS, BARE = "oracle", "bare"
+WORDS = f"""\
+Callers in a process of their own keep their connections and send the next alert when the last is answered; the whole daemon
+judges every alert as well, and answers once its record is durable. Bare: a handler of the same HTTP library that parses the JSON
+and answers, and keeps nothing. Callers and servers share {os.cpu_count()} cores. The aim is twice the p99 of the bare handler
+and one `fdatasync`, both of the same run."""
 
 
 class Measured(NamedTuple):
@@ -171,38 +178,41 @@ def quiet(data: Path) -> Path:
     return path
 
 
-def sync_ms(directory: Path) -> float:
-    """Milliseconds of one small write with fdatasync, the median of many."""
-    descriptor = os.open(directory / "synced", os.O_RDWR | os.O_CREAT, 0o600)
-    os.posix_fallocate(descriptor, 0, SYNCS * 512)
-    os.fsync(descriptor)
-    spent = []
-    for number in range(SYNCS):
-        start = time.perf_counter()
-        os.pwrite(descriptor, bytes(512), number * 512)
-        os.fdatasync(descriptor)
-        spent.append(1_000 * (time.perf_counter() - start))
-    os.close(descriptor)
-    return median(spent)
-
-
-async def measure(directory: Path) -> None:
-    """Print the table; both servers take turns, round by round."""
-    print(f"in {directory}; one write with fdatasync takes {sync_ms(directory):.3f} ms (median of {SYNCS})")
-    print(f"alerts over kept connections, median of {ROUNDS} rounds, {os.cpu_count()} cores with the callers")
-    print(f"{'connections':>11} {'':>9} {'p50 ms':>8} {'p99 ms':>8} {'alerts/s':>9}")
+async def measured(directory: Path) -> dict[int, dict[str, Measured]]:
+    """What callers saw of both servers, by connections; the servers take turns, round by round."""
+    found = {}
     first = 0
     with served(__file__, "--bare") as bare, daemon(directory / "data") as our_port:
-        bare_port = int(bare.stdout.readline())
+        ports = {BARE: int(bare.stdout.readline()), OURS: our_port}
         for connections in CONNECTIONS:
-            rounds: dict[str, list[Measured]] = {"bare": [], "durable": []}
+            rounds: dict[str, list[Measured]] = {name: [] for name in ports}
             for _ in range(ROUNDS):
-                rounds["bare"].append(await called(bare_port, connections, first))
-                rounds["durable"].append(await called(our_port, connections, first))
+                for name, port in ports.items():
+                    rounds[name].append(await called(port, connections, first))
                 first += ALERTS_PER_ROUND[connections]
-            for name, seen in rounds.items():
-                p50_ms, p99_ms, per_s = (median(column) for column in zip(*seen, strict=True))
-                print(f"{connections:>11} {name:>9} {p50_ms:>8.2f} {p99_ms:>8.2f} {per_s:>9,.0f}")
+            found[connections] = {
+                name: Measured(*(median(column) for column in zip(*seen, strict=True))) for name, seen in rounds.items()
+            }
+    return found
+
+
+def measure() -> Part:
+    """The table, and the aim that follows from the bare handler and the disk of the same run."""
+    chosen = next((one for one in sys.argv[1:] if not one.startswith("-")), None)
+    with tempfile.TemporaryDirectory(dir=chosen) as directory:
+        sync, found = sync_ms(Path(directory)), asyncio.run(measured(Path(directory)))
+    rows = tuple(
+        (f"{name}, {connections}", f"{one.p50_ms:.2f}", f"{one.p99_ms:.2f}", f"{one.per_s:,.0f}")
+        for connections, both in found.items()
+        for name, one in both.items()
+    )
+    aims = (
+        at_most(f"p99, {connections} connections", round(2 * both[BARE].p99_ms + sync, 2), both[OURS].p99_ms, " ms")
+        for connections, both in found.items()
+    )
+    head = ("connections", "p50, ms", "p99, ms", "alerts a second")
+    caption = f"Median of {ROUNDS} rounds; one write with fdatasync takes {sync:.3f} ms (median of {SYNCS})"
+    return Part("Alerts", WORDS, (Table(caption, head, rows),), tuple(aims))
 
 
 def main() -> None:
@@ -213,9 +223,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--bare"]:
         asyncio.run(serve_bare())
         return
-    chosen = sys.argv[1] if len(sys.argv) > 1 else None
-    with tempfile.TemporaryDirectory(dir=chosen) as directory:
-        asyncio.run(measure(Path(directory)))
+    tell(measure)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""A tenth of a year and a year of minutes through the loop and the journal on disk: size, time, and the way back.
+"""A week, ten weeks and a year of minutes through the loop and the journal on disk: size, time, and the way back.
 
-Run `python benchmarks/bench_year.py [sessions]` from the root of the repository; both runs take some minutes.
+Run `python benchmarks/bench_year.py [sessions ...]` from the root of the repository; the year takes some minutes.
 """
 
 import asyncio
+import math
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import years
+from benchmarks.figures import Part, Table, tell
 from oracle import backtest
 from oracle.directory import DataDirectory
 from oracle.stored import rebuild_directory, verify_directory
@@ -23,8 +25,12 @@ from state.journal import Journal, Run
 from state.recovery import History
 from state.snapshots import Store
 
-YEAR = 252
+SESSIONS = (5, 50, 252)
 ALERTS_A_DAY = 2
+WORDS = f"""\
+A made tape of minutes: one underlying, six quotes a minute, {ALERTS_A_DAY} alerts a session, run through the loop with its journal and database on
+disk; then everything that is done with such a directory. The last column tells how a figure grows: as the work to that power, so
+that 1 doubles with the work and 0 does not grow."""
 RUN = Run(bytes(16), "bench", "bench")
 
 
@@ -83,17 +89,25 @@ def measured(days: int, directory: Path) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Print one table."""
-    year = int(sys.argv[1]) if len(sys.argv) > 1 else YEAR
+def growth(small: float, large: float, work: float) -> str:
+    """As what power of the work a figure grows; nothing for what was not there."""
+    return f"{math.log(large / small) / math.log(work):.2f}" if small > 0 and large > 0 else "-"
+
+
+def measure() -> Part:
+    """Some sessions, ten times as many, and a year."""
+    days = tuple(int(one) for one in sys.argv[1:] if one.isdigit()) or SESSIONS
     with tempfile.TemporaryDirectory() as directory:
-        part, whole = (measured(days, Path(directory) / str(days)) for days in (max(1, year // 10), year))
-    print(f"one underlying, 6 quotes a minute, {ALERTS_A_DAY} alerts a session")
-    print(f"{'':<32} {max(1, year // 10):>7} sessions {year:>7} sessions {'growth':>8}")
-    for name, value in part.items():
-        grown = whole[name] / value if value else float("nan")
-        print(f"{name:<32} {value:>16,.2f} {whole[name]:>16,.2f} {grown:>8.1f}")
+        every = {count: measured(count, Path(directory) / str(count)) for count in days}
+    (first, some), (last, all_of) = (pick(every.items(), key=lambda one: one[0]) for pick in (min, max))
+    rows = tuple(
+        (name, *(f"{one[name]:,.4g}" if one[name] < 1_000 else f"{one[name]:,.0f}" for one in every.values()))
+        + (growth(some[name], all_of[name], last / first),)
+        for name in some
+    )
+    head = ("", *(f"{count} sessions" for count in days), f"power of the work, {first} to {last}")
+    return Part("A year", WORDS, (Table("By the number of sessions", head, rows),))
 
 
 if __name__ == "__main__":
-    main()
+    tell(measure)
