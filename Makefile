@@ -9,8 +9,10 @@ FUZZ_SECONDS ?= 1440
 
 BIN := .venv/bin
 READY := .venv/ready
+PEERS := .venv/peers
+PIP := -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: demo test check style types contracts layers docs bench storm matrix plants fuzz flood real-days
+.PHONY: demo test check style types contracts layers docs bench performance storm matrix plants fuzz flood real-days
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## a first look: a session of the real process in the terminal, without keys or network
@@ -37,9 +39,11 @@ layers: $(READY)  ## give new modules their place in the reading order of .impor
 docs: $(READY)  ## the parts of the documents that follow from the code
 	@$(BIN)/python docs/generate.py
 
-bench: $(READY)  ## the figures of this machine
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[bench]'
-	@set -e; for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+bench: $(PEERS)/ready  ## pricing, cycles, alerts, journal and backtests on this machine, beside references and peers
+	@PEERS=$(PEERS)/bin/python $(BIN)/python benchmarks/performance.py bench
+
+performance: $(PEERS)/ready  ## docs/performance.md: the same, memory, starts and a year, in some minutes
+	@PEERS=$(PEERS)/bin/python $(BIN)/python benchmarks/performance.py
 
 storm: $(READY)  ## STORM_POINTS crash points, KILL_ROUNDS killed daemons, STEP_SEEDS storms of alerts, CLOCK_SEEDS of clocks, 2,000 examples a property
 	@STORM_POINTS=$(STORM_POINTS) KILL_ROUNDS=$(KILL_ROUNDS) STEP_SEEDS=$(STEP_SEEDS) CLOCK_SEEDS=$(CLOCK_SEEDS) $(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=storm
@@ -51,7 +55,7 @@ plants: $(READY)  ## plant each known bug in a copy, see who finds it, write doc
 	@$(BIN)/python -m tests.planted
 
 fuzz: $(READY)  ## FUZZ_SECONDS of coverage-guided fuzzing of everything strangers and files can say
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@$(BIN)/python $(PIP) --editable '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 
 flood: $(READY)  ## 50,000 calls of strangers while 1,000 alerts pass
@@ -63,5 +67,13 @@ real-days: $(READY)  ## docs/real-days.md, from the recorded days in DATA
 $(READY): pyproject.toml
 	@echo "making .venv, once: a minute or two" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python $(PIP) --editable '.[dev]'
+	@touch $@
+
+# An environment of their own: they ask for libraries that the product does not have.
+$(PEERS)/ready: benchmarks/peers/requirements.txt $(READY)
+	@echo "installing references and peers, once: some minutes" >&2
+	@$(BIN)/python $(PIP) --editable '.[bench]'
+	@test -x $(PEERS)/bin/python || $(BIN)/python -m venv $(PEERS)
+	@while read -r peer; do $(PEERS)/bin/python $(PIP) "$$peer" || echo "$$peer does not install here" >&2; done < $<
 	@touch $@

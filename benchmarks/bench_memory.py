@@ -12,8 +12,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.bench_cycle import Unkept
-from benchmarks.desks import Desk
+from benchmarks.desks import Desk, Unkept
 from benchmarks.figures import Part, Table, tell
 from rules.gates import GateLimits
 from rules.housekeeping import HORIZON_S

@@ -179,21 +179,20 @@ def quiet(data: Path) -> Path:
 
 
 async def measured(directory: Path) -> dict[int, dict[str, Measured]]:
-    """What callers saw of both servers, by connections; the servers take turns, round by round."""
-    found = {}
-    first = 0
+    """What callers saw of both servers, by connections."""
     with served(__file__, "--bare") as bare, daemon(directory / "data") as our_port:
         ports = {BARE: int(bare.stdout.readline()), OURS: our_port}
-        for connections in CONNECTIONS:
-            rounds: dict[str, list[Measured]] = {name: [] for name in ports}
-            for _ in range(ROUNDS):
-                for name, port in ports.items():
-                    rounds[name].append(await called(port, connections, first))
-                first += ALERTS_PER_ROUND[connections]
-            found[connections] = {
-                name: Measured(*(median(column) for column in zip(*seen, strict=True))) for name, seen in rounds.items()
-            }
-    return found
+        return {connections: await in_turns(ports, connections) for connections in CONNECTIONS}
+
+
+async def in_turns(ports: dict[str, int], connections: int) -> dict[str, Measured]:
+    """Medians over the rounds, in which the servers take turns. No alert of any round repeats another."""
+    rounds: dict[str, list[Measured]] = {name: [] for name in ports}
+    first = sum(ROUNDS * ALERTS_PER_ROUND[one] for one in CONNECTIONS if one < connections)
+    for turn in range(ROUNDS):
+        for name, port in ports.items():
+            rounds[name].append(await called(port, connections, first + turn * ALERTS_PER_ROUND[connections]))
+    return {name: Measured(*(median(column) for column in zip(*seen, strict=True))) for name, seen in rounds.items()}
 
 
 def measure() -> Part:

@@ -89,6 +89,11 @@ def measured(days: int, directory: Path) -> dict[str, float]:
     }
 
 
+def figure(value: float) -> str:
+    """Four digits, or a whole number."""
+    return f"{value:,.4g}" if value < 1_000 else f"{value:,.0f}"
+
+
 def growth(small: float, large: float, work: float) -> str:
     """As what power of the work a figure grows; nothing for what was not there."""
     return f"{math.log(large / small) / math.log(work):.2f}" if small > 0 and large > 0 else "-"
@@ -101,8 +106,7 @@ def measure() -> Part:
         every = {count: measured(count, Path(directory) / str(count)) for count in days}
     (first, some), (last, all_of) = (pick(every.items(), key=lambda one: one[0]) for pick in (min, max))
     rows = tuple(
-        (name, *(f"{one[name]:,.4g}" if one[name] < 1_000 else f"{one[name]:,.0f}" for one in every.values()))
-        + (growth(some[name], all_of[name], last / first),)
+        (name, *(figure(one[name]) for one in every.values()), growth(some[name], all_of[name], last / first))
         for name in some
     )
     head = ("", *(f"{count} sessions" for count in days), f"power of the work, {first} to {last}")

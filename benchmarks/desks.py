@@ -111,6 +111,18 @@ def position(number: int, held: Contract, price: int) -> Position:
     )
 
 
+class Unkept:
+    """Numbers records and forgets them."""
+
+    def __init__(self) -> None:
+        self.lsn = 0
+
+    def submit(self, seen_at: int, kind: str, *, schema: int, payload: bytes) -> int:  # noqa: ARG002  Forgotten.
+        """Number a record."""
+        self.lsn += 1
+        return self.lsn
+
+
 class Desk:
     """A loop that holds so many positions, and a second that goes on with each cycle."""
 
