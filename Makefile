@@ -40,10 +40,10 @@ docs: $(READY)  ## the parts of the documents that follow from the code
 	@$(BIN)/python docs/generate.py
 
 bench: $(PEERS)/ready  ## pricing, cycles, alerts, journal and backtests on this machine, beside references and peers
-	@PEERS=$(PEERS)/bin/python $(BIN)/python benchmarks/performance.py bench
+	@$(BIN)/python benchmarks/performance.py bench
 
 performance: $(PEERS)/ready  ## docs/performance.md: the same, memory, starts and a year, in some minutes
-	@PEERS=$(PEERS)/bin/python $(BIN)/python benchmarks/performance.py
+	@$(BIN)/python benchmarks/performance.py
 
 storm: $(READY)  ## STORM_POINTS crash points, KILL_ROUNDS killed daemons, STEP_SEEDS storms of alerts, CLOCK_SEEDS of clocks, 2,000 examples a property
 	@STORM_POINTS=$(STORM_POINTS) KILL_ROUNDS=$(KILL_ROUNDS) STEP_SEEDS=$(STEP_SEEDS) CLOCK_SEEDS=$(CLOCK_SEEDS) $(BIN)/pytest -n 2 --dist worksteal --hypothesis-profile=storm

@@ -1,13 +1,12 @@
 """Cycles, bars and re-priced positions a second of backtests with their journal on disk, beside peers at a like task.
 
-Run `python benchmarks/bench_backtest.py [profile]` from the root of the repository; `profile` adds where the time goes.
-PEERS names the Python of an environment with the peers in it.
+Run `python benchmarks/bench_backtest.py [profile]` from the root of the repository; `profile` adds where the time goes. Peers
+take part where `make bench` has installed them.
 """
 
 import asyncio
 import cProfile
 import json
-import os
 import pstats
 import shutil
 import subprocess
@@ -30,6 +29,7 @@ from oracle.market import recording
 from oracle.market.tape import Tape
 
 ROOT = Path(__file__).resolve().parent.parent
+PYTHON_OF_PEERS = ROOT / ".venv" / "peers" / "bin" / "python"
 PEERS = {"backtesting.py": "backtesting", "NautilusTrader": "nautilus", "backtrader": "backtrader"}
 PEER_S_MAX = 300
 ROUNDS = 3
@@ -136,12 +136,11 @@ class Tried:
 
 def peer(name: str, bars: Path) -> dict[str, Any] | None:
     """What a peer tells of itself; None where it is not installed, or does not run."""
-    python = os.environ.get("PEERS", "")
-    if not python:
+    if not PYTHON_OF_PEERS.exists():
         return None
     script = ROOT / "benchmarks" / "peers" / f"run_{PEERS[name]}.py"
     done = subprocess.run(
-        [python, str(script), str(bars)], capture_output=True, text=True, check=False, timeout=PEER_S_MAX
+        [str(PYTHON_OF_PEERS), str(script), str(bars)], capture_output=True, text=True, check=False, timeout=PEER_S_MAX
     )
     if done.returncode != 0:
         print(f"{name} did not run: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)

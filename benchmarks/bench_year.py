@@ -22,7 +22,7 @@ from oracle.stored import rebuild_directory, verify_directory
 from state import recovery
 from state.disk import Disk
 from state.journal import Journal, Run
-from state.recovery import History
+from state.recovery import History, Recovered
 from state.snapshots import Store
 
 SESSIONS = (5, 50, 252)
@@ -41,19 +41,27 @@ def seconds(act: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - begun, told
 
 
-async def come_back(out: DataDirectory, *, stored: bool) -> Any:
-    """The portfolio of a directory, with or without its database."""
+def started(out: DataDirectory, *, stored: bool) -> tuple[float, float, Recovered]:
+    """Seconds to open the journal, then to have the portfolio, as a daemon starts with or without its database."""
+    opened, journal = seconds(lambda: Journal.open(Disk(), out.journal, run=RUN))
+    history = History(Disk(), out.journal, journal.hand_over())
+    folded, recovered = seconds(lambda: asyncio.run(come_back(out, history, stored=stored)))
+    journal.close()
+    return opened, folded, recovered
+
+
+async def come_back(out: DataDirectory, history: History, *, stored: bool) -> Recovered:
+    """The portfolio of a directory."""
     store = await Store.open(out.database) if stored else None
     try:
-        return await recovery.recover(History(Disk(), out.journal), store)
+        return await recovery.recover(history, store)
     finally:
         if store is not None:
             await store.close()
 
 
-async def snapshot(out: DataDirectory) -> float:
+async def snapshot(out: DataDirectory, recovered: Recovered) -> float:
     """Seconds of one more snapshot."""
-    recovered = await come_back(out, stored=True)
     store = await Store.open(out.database)
     begun = time.perf_counter()
     await store.save_snapshot(recovered.portfolio, recovered.chain)
@@ -69,9 +77,8 @@ def measured(days: int, directory: Path) -> dict[str, float]:
     run_s, figures = seconds(lambda: asyncio.run(backtest.run(backtest.Job(tape, alerts, path))))
     out = DataDirectory(path)
     size = sum(one.stat().st_size for one in out.journal.iterdir() if one.suffix == ".seg")
-    open_s, journal = seconds(lambda: Journal.open(Disk(), out.journal, run=RUN))
-    journal.close()
-    fold_s, _ = seconds(lambda: asyncio.run(come_back(out, stored=False)))
+    open_s, from_snapshot_s, recovered = started(out, stored=True)
+    _, from_nothing_s, _ = started(out, stored=False)
     return {
         "records": figures["records"],
         "trades closed": figures["trades_closed"],
@@ -81,9 +88,9 @@ def measured(days: int, directory: Path) -> dict[str, float]:
         "journal, bytes per record": size / figures["records"],
         "database, MB": out.database.stat().st_size / 1e6,
         "open and verify the journal, s": open_s,
-        "portfolio from snapshot, s": seconds(lambda: asyncio.run(come_back(out, stored=True)))[0],
-        "portfolio from nothing, s": fold_s,
-        "one snapshot, ms": asyncio.run(snapshot(out)) * 1e3,
+        "then the portfolio from its snapshot, s": from_snapshot_s,
+        "or the portfolio from nothing, s": from_nothing_s,
+        "one snapshot, ms": asyncio.run(snapshot(out, recovered)) * 1e3,
         "verify, s": seconds(lambda: verify_directory(path, any_version=False))[0],
         "rebuild, s": seconds(lambda: asyncio.run(rebuild_directory(path)))[0],
     }

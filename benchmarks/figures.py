@@ -1,9 +1,12 @@
 """What a measurement found: tables and aims, as text for the terminal, Markdown for the page, JSON for another process."""
 
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 
 import msgspec
+
+WIDTH = 128
 
 JSON = "--json"
 """The argument on which a measurement tells its figures as JSON."""
@@ -69,12 +72,17 @@ def tell(measure: Callable[[], Part]) -> None:
     print(msgspec.json.encode(part).decode() if JSON in sys.argv[1:] else text(part))
 
 
+def wrapped(words: str) -> str:
+    """Paragraphs in lines of one width."""
+    return "\n\n".join(textwrap.fill(one, WIDTH, break_on_hyphens=False) for one in words.split("\n\n"))
+
+
 # -- for the terminal -----------------------------------------------------------------------------------------------
 
 
 def text(part: Part) -> str:
     """A part as columns of text."""
-    lines = [f"== {part.title}", "", part.words, ""]
+    lines = [f"== {part.title}", "", wrapped(part.words), ""]
     for table in tables_of(part):
         lines += [table.caption, *_columns((table.head, *table.rows)), ""]
     return "\n".join(lines)
@@ -93,7 +101,7 @@ def _columns(rows: tuple[tuple[str, ...], ...]) -> Iterator[str]:
 
 def markdown(part: Part) -> str:
     """A part as a section of a page."""
-    return "\n\n".join([f"## {part.title}", part.words, *(_markdown_table(one) for one in tables_of(part))])
+    return "\n\n".join([f"## {part.title}", wrapped(part.words), *(_markdown_table(one) for one in tables_of(part))])
 
 
 def _markdown_table(table: Table) -> str:
