@@ -33,7 +33,7 @@ PYTHON_OF_PEERS = ROOT / ".venv" / "peers" / "bin" / "python"
 PEERS = {"backtesting.py": "backtesting", "NautilusTrader": "nautilus", "backtrader": "backtrader"}
 PEER_S_MAX = 300
 ROUNDS = 3
-FEW_DAYS, ALERTS_A_DAY = 100, 1
+FEW_DAYS, SESSIONS_APART = 100, 3
 HELD_DAYS = 3
 OPENING_NS = 30 * years.MINUTE
 ROOMY = """\
@@ -55,12 +55,12 @@ limit_offset_usd = 1
 
 WORDS = f"""\
 Made tapes of minutes, run through the loop with the journal and the query tables on disk. **Few signals**: {FEW_DAYS} sessions
-of one underlying and six quotes a minute, {ALERTS_A_DAY} alert a session; something is watched or held all the time, so that every minute is a
-cycle; the few cycles between minutes, of alerts and orders, are not counted. **Many held**: {HELD_DAYS} sessions in which {2 * len(years.HELD_STRIKES) * len(years.HELD_EXPIRIES):,} contracts are held and all are quoted anew every minute: implied volatility, greeks,
+of one underlying and six quotes a minute or more, one alert in {SESSIONS_APART} sessions; something is watched or held all the time, so that every
+minute is a cycle; the few cycles between minutes, of alerts and orders, are not counted. **Many held**: {HELD_DAYS} sessions in which {2 * len(years.HELD_STRIKES) * len(years.HELD_EXPIRIES):,} contracts are held and all are quoted anew every minute: implied volatility, greeks,
 mark and exit screen of each. Rates are those from the first cycle (of many held, from half an hour after the open) to the end of the
 run, last commit, tables and snapshot included; the whole run also reads the tape and makes its calendar.
 
-Peers walk the prices of the same minutes as bars and trade as often, at one bar of each session and an hour later; what they read,
+Peers walk the prices of the same minutes as bars and trade as often, at one bar in three sessions and an hour later; what they read,
 and what they prepare, is not counted, best of three runs. None of them keeps a journal, prices an option in that loop, or says why it traded.
 NautilusTrader's greeks are those of its calculator, which implies a volatility from the cached prices of one option, again and again."""
 
@@ -71,6 +71,7 @@ class Run:
     def __init__(self, job: backtest.Job, instants: np.ndarray, *, skip_ns: int = 0) -> None:
         self.skip_ns = skip_ns
         self.began: tuple[int, float] | None = None
+        self.newest: tuple[int, float] | None = None
         self.start = int(instants[0])
         shutil.rmtree(job.out, ignore_errors=True)
         begun = time.perf_counter()
@@ -83,9 +84,11 @@ class Run:
         self.cycles = int((instants > at).sum())
 
     def progressed(self, done: int, _: int) -> None:
-        """Note the first cycle that counts. A run's first instant is just before the first of its tape."""
+        """Note the last record before what counts, which may be one of many cycles. A run begins just before its tape."""
+        newest = self.start + done - 1, time.perf_counter()
         if self.began is None and done - 1 >= self.skip_ns:
-            self.began = self.start + done - 1, time.perf_counter()
+            self.began = self.newest or newest
+        self.newest = newest
 
 
 class Tried:
@@ -171,7 +174,7 @@ def beside(few: Tried, many: Tried) -> Table:
 def measure() -> Part:
     """Both tapes, and the peers."""
     with tempfile.TemporaryDirectory() as directory:
-        few = Tried(years.make(Path(directory) / "few", days=FEW_DAYS, alerts_a_day=ALERTS_A_DAY))
+        few = Tried(years.make(Path(directory) / "few", days=FEW_DAYS, sessions_apart=SESSIONS_APART))
         many = Tried(years.make_held(Path(directory) / "many", days=HELD_DAYS), ROOMY, skip_ns=OPENING_NS)
         if "profile" in sys.argv[1:]:
             few.profiled()

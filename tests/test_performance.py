@@ -158,7 +158,8 @@ def test_everything_is_bought_and_stays_where_many_are_held(tmp_path: Path) -> N
     (tmp_path / "config.toml").write_text(ROOMY)
     job = backtest.Job(tape, alerts, tmp_path / "run", tmp_path / "config.toml")
     run = Run(job, Tape(tape).instants, skip_ns=OPENING_NS)
-    assert (run.figures["positions_open"], run.figures["trades_closed"], run.cycles) == (20, 0, 359)
+    assert (run.figures["positions_open"], run.figures["trades_closed"]) == (20, 0)
+    assert 359 <= run.cycles < 390
 
 
 def test_a_session_is_measured_on_its_way_through_the_journal(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The task that every peer is given: walk minute bars, buy ten at one bar of each session, and sell them an hour later.
+"""The task that every peer is given: walk minute bars, buy ten at one bar in three sessions, and sell them an hour later.
 
 The scripts beside this file run in an environment of the peers, know nothing of the product, and print JSON.
 """
@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-EVERY, HELD, SIZE, CASH = 390, 60, 10, 1_000_000
+EVERY, HELD, SIZE, CASH = 3 * 390, 60, 10, 1_000_000
 ROUNDS = 3
 
 
