@@ -73,7 +73,8 @@ class Observer:
         numbers = {code: len(view.contracts) + number for number, code in enumerate(order)}
         rows[new] = [numbers[code] for code in codes[new].tolist()]
         spot = _prices(catalogue, view, raw)[ticks, catalogue.underlying[codes]]
-        quotes = catalogue.complete(raw.quotes[changed], codes, spot, raw.instants[ticks])
+        quotes = raw.quotes[changed]
+        catalogue.complete(quotes, codes, spot, raw.instants[ticks])
         return Stretch(
             source=view.source,
             instants=raw.instants.astype("<i8", copy=False).tobytes(),
@@ -93,13 +94,14 @@ class Observer:
         spot_of = {one.symbol: one.price for one in (*view.spots.values(), *raw.spots)}
         prices = np.array([spot_of.get(symbol, 0) for symbol in catalogue.underlyings], np.int64)
         spot = prices[catalogue.underlying[codes]]
-        left: slice | Mask = slice(None)
-        if raw.spots_valued is not None:
-            late = (quotes[:, _AT] != now) | (raw.spots_valued[changed] != spot)
-            if not late.any():
-                return quotes
-            codes, spot, left = codes[late], spot[late], late
-        quotes[left] = catalogue.complete(quotes[left], codes, spot, now)
+        if raw.spots_valued is None:
+            catalogue.complete(quotes, codes, spot, now)
+            return quotes
+        late = np.flatnonzero((quotes[:, _AT] != now) | (raw.spots_valued[changed] != spot))
+        if len(late):
+            anew = quotes[late]
+            catalogue.complete(anew, codes[late], spot[late], now)
+            quotes[late] = anew
         return quotes
 
     def _catalogue_of(self, calendar: Calendar) -> Catalogue:
@@ -134,8 +136,11 @@ class _Rows:
 
 def _changed(view: MarketView, quotes: Table, rows: Ints) -> Mask:
     """Which quotes are not what the view holds, in any value that is told; those it does not hold are not asked for."""
-    differs: Mask = (((view.fed(rows) ^ quotes[:, :FED]) & _TOLD) != 0).any(axis=1)
-    return differs | (rows < 0)
+    differs: Mask = (view.known_at(rows) != quotes[:, _AT]) | (rows < 0)
+    # Most quotes are of another instant than those that are held; only the others are compared value by value.
+    same = np.flatnonzero(~differs)
+    differs[same] = (((view.fed(rows[same]) ^ quotes[same, :FED]) & _TOLD) != 0).any(axis=1)
+    return differs
 
 
 def _prices(catalogue: Catalogue, view: MarketView, raw: RawTicks) -> Table:

@@ -80,15 +80,15 @@ def with_chains(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, 
         least, most = dte_of[profile]
         first, last = today + timedelta(days=least), today + timedelta(days=most)
         slices[symbol, profile] = ChainSlice(symbol, first, last, settings.strikes_each_side)
-    contracts = {occ: None for occ, until in portfolio.watched_contracts.items() if until >= now}
-    contracts.update(dict.fromkeys(portfolio.book.held()))
+    watched = tuple(occ for occ, until in portfolio.watched_contracts.items() if until >= now)
     for ledger in portfolio.ledgers.values():
         symbols.update(dict.fromkeys(ledger.live_by_symbol))
-    for order in portfolio.working_orders():
-        contracts[order.contract.occ] = None
-        symbols[order.contract.underlying] = None
+    orders, held = portfolio.working_orders(), portfolio.book.held()
+    symbols.update(dict.fromkeys(one.contract.underlying for one in orders))
+    ordered = tuple(one.contract.occ for one in orders)
+    named = tuple(dict.fromkeys((*watched, *held, *ordered))) if watched or ordered else held
     settlements = tuple(dict.fromkeys(_settlements(portfolio, now)))
-    return Plan(tuple(symbols), tuple(slices.values()), tuple(contracts), settlements)
+    return Plan(tuple(symbols), tuple(slices.values()), named, settlements)
 
 
 def steady_until(portfolio: Portfolio) -> int:

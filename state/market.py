@@ -218,6 +218,11 @@ class MarketView:
         """The listed contracts of an underlying that were observed, in the order of their listing."""
         return (self.contracts[row] for row in self.chains.get(symbol, ()))
 
+    def known_at(self, rows: Ints) -> Ints:
+        """The instants of the newest quotes in rows of the table; for -1, anything."""
+        known_at: Ints = self._table[:, _AT][rows]
+        return known_at
+
     def fed(self, rows: Ints) -> Table:
         """What was fed of the newest quotes in rows of the table; for -1, anything."""
         fed: Table = self._table[rows, :FED]

@@ -50,7 +50,9 @@ class Ahead:
         coming = coming[self._spot[coming] == _UNPRICED]
         codes, at = quotes.code[coming], quotes.at[coming]
         self._spot[coming] = spots = self._spots(catalogue, codes, at)
-        quotes.table[coming] = catalogue.complete(quotes.table[coming], codes, spots, at)
+        whole = quotes.table[coming]
+        catalogue.complete(whole, codes, spots, at)
+        quotes.table[coming] = whole
 
     def _spots(self, catalogue: Catalogue, codes: Ints, at: Ints) -> Ints:
         """The price of each contract's underlying at an instant each; 0 where it is not known."""

@@ -62,19 +62,12 @@ class Catalogue:
         self._dividend = _with(self._dividend, [self._carry.dividend(one.underlying) for one in new])
         self._american = _with(self._american, [not one.european for one in new])
 
-    def complete(self, quotes: Table, codes: Ints, spot: Ints, now: Ints | int) -> Table:
-        """The same quotes as whole rows: whatever they held of values is what `value` says now."""
-        values, whole = self.value(codes, quotes, spot, now), quotes.copy()
-        whole[:, _FLAGS] = (whole[:, _FLAGS] & ~GREEKS_KNOWN) | values[:, 0]
-        whole[:, FED:] = values[:, 1:]
-        return whole
+    def complete(self, quotes: Table, codes: Ints, spot: Ints, now: Ints | int) -> None:
+        """Write IV and greeks into quotes of which the first FED values were fed, in the units of `state.market`.
 
-    def value(self, codes: Ints, quotes: Table, spot: Ints, now: Ints | int) -> Table:
-        """One row of (flag GREEKS_KNOWN or 0, IV, greeks) for each quote, in the units of `state.market`.
-
-        `codes` name the contracts, `quotes` hold what was fed, `spot` the price of each underlying in micro-dollars (0
-        when unknown), `now` the instant or instants (ns UTC) at which the quotes were first seen. Where there is no mid,
-        or it says nothing of volatility, all are zero. Equal rows give equal values, alone or among others.
+        `codes` name the contracts, `spot` is the price of each underlying in micro-dollars (0 when unknown), `now` the
+        instant or instants (ns UTC) at which the quotes were first seen. Where there is no mid, or it says nothing of
+        volatility, all are zero and the flag GREEKS_KNOWN is not set. Equal rows give equal values, alone or among others.
         """
         expiry = self.expiry[codes]
         bid, ask = quotes[:, _BID], quotes[:, _ASK]
@@ -92,10 +85,9 @@ class Catalogue:
         vol = np.rint(vol * IV_STEPS) / IV_STEPS
         known = usable & informed & (vol > 0.0)
         greeks = pricing.quantise_greeks(pricing.price_and_greeks(terms, vol), vol)
-        values = np.empty((len(codes), len(QUOTE) - FED + 1), np.int64)
-        np.multiply(known, GREEKS_KNOWN, out=values[:, 0])
-        np.multiply(greeks.T, known[:, np.newaxis], out=values[:, 1:])
-        return values
+        flags = quotes[:, _FLAGS]
+        np.bitwise_or(flags & ~GREEKS_KNOWN, known * GREEKS_KNOWN, out=flags)
+        np.multiply(greeks.T, known[:, np.newaxis], out=quotes[:, FED:])
 
 
 def _with(column: Column, values: list[Any]) -> Column:
