@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -48,8 +48,8 @@ class Commands(click.Group):
             _tell(_failure(fault.format_message(), fault.exit_code))
             sys.exit(fault.exit_code)
         except BrokenPipeError:
-            # Whoever read the output has had enough of it; what is still buffered goes nowhere, without a word.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Whoever read the output has had enough of it.
+            _silence(sys.stdout)
             sys.exit(0)
 
 
@@ -58,7 +58,16 @@ def _failure(words: str, exit_code: int) -> str:
 
 
 def _tell(line: str) -> None:
-    click.echo(line, err=True)
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        # A log on a full disk takes no word of it; the exit code still says what happened.
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """What is still buffered goes nowhere, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def instant(ctx: click.Context, param: click.Parameter, told: str | None) -> int | None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from click.testing import CliRunner, Result
 from oracle import commands, queries
 from oracle.commands import Commands, answers, either, standing
 from state.errors import OracleFailure
+from tests.conftest import ROOT
 from tests.directories import bodies_of, tabled, written
 from tests.local import bundled, serving, stuck
 from tests.runs import DAY
@@ -141,6 +144,15 @@ def test_a_program_is_told_of_a_failure_in_json(words: list[str], error: str, ex
     told = json.loads(done.stderr)
     assert (done.exit_code, done.stdout) == (exit_code, "")
     assert (told["error"][: len(error)], told["exit_code"], list(told)) == (error, exit_code, ["error", "exit_code"])
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_a_full_disk_under_the_log_hides_no_exit_code(tmp_path: Path, words: list[str]) -> None:
+    """Nobody can read the words; the code is that of the failure all the same."""
+    command = [sys.executable, "-m", "cli", "status", "--data", str(tmp_path / "nowhere"), *words]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(command, cwd=ROOT, stderr=full, stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
 
 
 def test_a_process_at_work_is_asked_and_files_are_read_without_one(tmp_path: Path) -> None:
