@@ -13,7 +13,7 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import machine
-from benchmarks.figures import JSON, Part, Table, markdown, text
+from benchmarks.figures import JSON, Part, markdown, text
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
@@ -58,26 +58,24 @@ def last_line(said: str) -> str:
     return (said.strip().splitlines() or ["nothing was said"])[-1]
 
 
-def page(described: Table, parts: list[Part]) -> str:
-    """The whole page: the machine, what is met and what is not, and every part."""
+def page(where: Part, parts: list[Part]) -> str:
+    """The whole page: what is met and what is not, the machine, and every part."""
     aims = [(part.title, aim) for part in parts for aim in part.aims]
     missed = [f"- {title}: {aim.what}: {aim.here}, aim {aim.aim}" for title, aim in aims if not aim.met]
     looked = f"{len(aims) - len(missed)} of {len(aims)} aims are met here{'; not met:' if missed else '.'}"
-    where = Part("Machine", "Where the figures below were taken.", (described,))
     sections = [HEAD, "\n".join([looked, *([""] if missed else []), *missed])]
     return "\n\n".join([*sections, *(markdown(one) for one in (where, *parts))]) + "\n"
 
 
 def main() -> None:
     """Print the short list, or write the page."""
-    described = machine.described()
+    where = Part("Machine", "Where the figures below were taken.", (machine.described(),))
     if sys.argv[1:] == ["bench"]:
-        print(text(Part("Machine", "", (described,))))
+        print(text(where))
         for name in SHORT:
             print(text(measured(name)), flush=True)
         return
-    parts = [measured(name) for name in LONG]
-    PAGE.write_text(page(described, parts), "utf-8")
+    PAGE.write_text(page(where, [measured(name) for name in LONG]), "utf-8")
     print(f"{PAGE.relative_to(ROOT)} is written", file=sys.stderr)
 
 

@@ -67,7 +67,7 @@ def test_what_another_process_told_is_what_it_found() -> None:
 
 def test_a_page_begins_with_what_is_not_met() -> None:
     """The machine and every part follow."""
-    page = performance.page(described(), [PART, PART])
+    page = performance.page(Part("Machine", "", (described(),)), [PART, PART])
     head, machine, *parts = page.split("\n## ")
     assert "2 of 4 aims are met here; not met:\n\n- Weights: green: 1 x, aim ≤ 0.5 x\n- Weights: green" in head
     assert "| cores |" in machine
