@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from oracle import alert_file, config
+from oracle import alert_file, config, heap
 from oracle.beginning import calendar_for_tape
 from oracle.directory import DataDirectory
 from oracle.ids import run_id
@@ -55,6 +55,7 @@ async def run(job: Job, *, heard: Heard | None = None, progress: Progress | None
 
     Raises BadUsage for input files that cannot be used, before anything is written.
     """
+    heap.keep()
     adopted = config.load(job.config)
     tape, arrivals = Tape(job.tape), alert_file.read(job.alerts)
     start, end = _span(tape, arrivals)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from oracle import beginning, config, keys, repair
+from oracle import beginning, config, heap, keys, repair
 from oracle.beginning import Job, Setting
 from oracle.books import Books
 from oracle.config import Config
@@ -56,6 +56,7 @@ class Outside(msgspec.Struct, frozen=True):
 async def run(job: Job, outside: Outside | None = None) -> None:
     """Run until SIGTERM or SIGINT, then drain, snapshot, mark and return. Raises OracleFailure with its exit code."""
     outside = outside or Outside()
+    heap.keep()
     # What cannot be used is told before anything is touched.
     tape = beginning.recorded(job)
     directory = DataDirectory(job.data)

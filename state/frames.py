@@ -179,7 +179,9 @@ def decode_body(body: bytes, *, code_version: str) -> Body:
 
 def chained(chain: bytes, body: bytes) -> bytes:
     """Digest after a body: sha256(previous digest || body)."""
-    return sha256(chain + body).digest()
+    digest = sha256(chain)
+    digest.update(body)
+    return digest.digest()
 
 
 def seed_of(header: Header) -> int:
