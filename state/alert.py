@@ -31,7 +31,7 @@ class LevelsOn(StrEnum):
     UNDERLYING = "underlying"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, tag="entry"):
+class Entry(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="entry"):
     """An alert that asks for a position.
 
     Prices are micro-dollars per share. `price` is the price of the underlying, or None. `confidence`,

@@ -28,7 +28,7 @@ class Right(StrEnum):
     PUT = "P"
 
 
-class Contract(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Contract(msgspec.Struct, frozen=True, gc=False, array_like=True, order=True):
     """One listed option: root, expiration date (New York), right and strike in micro-dollars per share."""
 
     root: str

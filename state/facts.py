@@ -12,7 +12,7 @@ from state.position import Position
 from state.signal import Recommendation, Signal, Verdict
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Fact(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
     """One conclusion."""
 
 

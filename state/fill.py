@@ -6,7 +6,7 @@ from state.contract import Contract
 from state.order import Intent, Side
 
 
-class Fill(msgspec.Struct, frozen=True):
+class Fill(msgspec.Struct, frozen=True, gc=False):
     """One execution. Price in micro-dollars per share, commission in micro-dollars for the whole quantity.
 
     `bid`, `ask` and `quote_at` are the observation it filled against; `decision_price` allows the drift to be shown.

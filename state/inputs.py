@@ -10,7 +10,7 @@ from state.market import MarketColumns
 from state.stretch import Stretch
 
 
-class Input(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Input(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
     """One thing the world said. When it was said to us is the record's `seen_at`."""
 
 

@@ -102,7 +102,7 @@ WORKING = (
 """The phases in which an order may still fill."""
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """One instruction to buy or sell contracts.
 
     `position_id` is the position it opens, adds to or closes. `decision_price` is the mid it was decided on and

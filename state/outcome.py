@@ -15,7 +15,7 @@ class OutcomeSource(StrEnum):
     TEST = "test"
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """The score of one closed position. Money in micro-dollars, percent and R in basis points (R 1.00 = 10000).
 
     `percent_bp` is net P&L over cost basis without commission; `r_bp` is net P&L over initial risk, None without risk.

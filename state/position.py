@@ -40,7 +40,7 @@ POSITION_LIFE = Life(
 )
 
 
-class ExitTerms(msgspec.Struct, frozen=True, array_like=True):
+class ExitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """How a position leaves: percentages of its fill price in basis points, or absolute premiums that win over them.
 
     `dte_exit_at` and `hold_until` are instants; None means that exit does not exist for this position.
@@ -74,7 +74,7 @@ class ExitTerms(msgspec.Struct, frozen=True, array_like=True):
         return target, stop
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, gc=False):
     """Contracts of one kind held long. Money in micro-dollars.
 
     `quantity` counts all contracts ever bought, `quantity_open` those still held; `cost` and `cost_open` are their

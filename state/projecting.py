@@ -1,6 +1,6 @@
 """The rows of the query tables that one record changes. Deliberately absent: their shape (`state.tables`), writing them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import astuple
@@ -38,11 +38,11 @@ from state.tables import (
     SIGNALS,
     VERDICTS,
     Projected,
+    Row,
+    Table,
 )
 
 HALTED, RESUMED = "halted", "resumed"
-
-_Row = tuple[str, tuple[Any, ...]]
 
 
 class Projector:
@@ -51,52 +51,55 @@ class Projector:
     def project(self, portfolio: Portfolio, record: Record, seen_at: int) -> Projected:
         """The rows of a record that the portfolio has just folded; to be written only once the record is durable."""
         lsn, source = portfolio.lsn, portfolio.market.source
-        rows: list[_Row] = list(_said(record, (lsn, seen_at)))
+        rows = list(_said(record, (lsn, seen_at)))
         touched: dict[tuple[str, str], None] = {}
         for number, fact in enumerate(record.facts):
             rows.extend(_own_rows(record, fact, at=(lsn, seen_at, number), source=source))
             touched.update(dict.fromkeys(_touched(fact)))
-        nouns = (
-            (SIGNALS, portfolio.signals, (lsn, seen_at)),
-            (ORDERS, portfolio.orders, (lsn, seen_at, source)),
-            (POSITIONS, portfolio.positions, (lsn, seen_at)),
-        )
-        for table, kept, lead in nouns:
-            held = (kept.get(one) for name, one in touched if name == table.name)
-            rows.extend(table.row(one, *lead) for one in held if one is not None)
+        nouns: dict[str, tuple[Table, Mapping[str, Any], tuple[object, ...]]] = {
+            "signals": (SIGNALS, portfolio.signals, (lsn, seen_at)),
+            "orders": (ORDERS, portfolio.orders, (lsn, seen_at, source)),
+            "positions": (POSITIONS, portfolio.positions, (lsn, seen_at)),
+        }
+        for name, noun_id in touched:
+            table, kept, lead = nouns[name]
+            if (noun := kept.get(noun_id)) is not None:
+                rows.append(Row(table, noun_id, noun, lead))
         return Projected(lsn, tuple(rows))
 
 
-def _said(record: Record, at: tuple[int, int]) -> Iterator[_Row]:
+def _said(record: Record, at: tuple[int, int]) -> Iterator[Row]:
     """The rows that an input itself is."""
     if isinstance(record.input, CallsRefused):
         for number, one in enumerate(record.input.calls):
-            yield CALLS.row(one, *at, number, record.input.since, *astuple(one))
+            key = (*at, number)
+            yield Row(CALLS, key, one, (*key, record.input.since, *astuple(one)))
 
 
-def _own_rows(record: Record, fact: AnyFact, *, at: tuple[int, int, int], source: str) -> Iterator[_Row]:
+def _own_rows(record: Record, fact: AnyFact, *, at: tuple[int, int, int], source: str) -> Iterator[Row]:
     """The rows that a fact itself is, or carries."""
     lsn, seen_at, _ = at
     match fact:
         case AlertLogged():
             told = record.input if isinstance(record.input, AlertReceived) else AlertReceived("", "")
-            yield EVENTS.row(fact, lsn, seen_at, told.source, told.request_id, told.body)
+            yield Row(EVENTS, fact.event_id, fact, (lsn, seen_at, told.source, told.request_id, told.body))
         case OrderFilled(fill=fill):
-            yield FILLS.row(fill, lsn, seen_at)
+            yield Row(FILLS, fill.id, fill, (lsn, seen_at))
         case OutcomeRecorded(outcome=outcome):
-            yield OUTCOMES.row(outcome, lsn, seen_at, source)
+            yield Row(OUTCOMES, outcome.id, outcome, (lsn, seen_at, source))
         case Alerted():
-            yield ALERTS.row(fact, *at)
+            yield Row(ALERTS, at, fact, at)
         case UnitFailed():
-            yield FAILURES.row(fact, *at)
+            yield Row(FAILURES, at, fact, at)
         case EntriesHalted() | EntriesResumed():
-            yield HALTS.row(fact, *at, HALTED if isinstance(fact, EntriesHalted) else RESUMED)
+            yield Row(HALTS, at, fact, (*at, HALTED if isinstance(fact, EntriesHalted) else RESUMED))
         case FlagSet():
-            yield FLAGS.row(fact, *at)
+            yield Row(FLAGS, at, fact, at)
         case _:
             said: tuple[Verdict, ...] = getattr(fact, "verdicts", ())
             for place, verdict in enumerate(said):
-                yield VERDICTS.row(verdict, lsn, seen_at, place, getattr(fact, "signal_id", ""))
+                lead = (lsn, seen_at, place, getattr(fact, "signal_id", ""))
+                yield Row(VERDICTS, lead, verdict, lead)
 
 
 _IDS = (("signal_id", "signals"), ("unit", "signals"), ("order_id", "orders"), ("position_id", "positions"))

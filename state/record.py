@@ -10,7 +10,7 @@ SCHEMA = 1
 """Raised with every change of an input's or a fact's fields; a decoder for each earlier number is kept in `_DECODERS`."""
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True):
+class Record(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What the world said and what we concluded from it."""
 
     input: AnyInput

@@ -61,7 +61,7 @@ SIGNAL_LIFE = Life(
 )
 
 
-class Verdict(msgspec.Struct, frozen=True, array_like=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What one gate said: the value it saw, the threshold it compared with, and how much room was left.
 
     `unit` tells what the integers count: usd (micro-dollars), bp, s, count. `margin` is negative when refused.
@@ -81,7 +81,7 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
         return self.code is None
 
 
-class Recommendation(msgspec.Struct, frozen=True, array_like=True):
+class Recommendation(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What an engine proposes to buy, with the newest market values it was decided on. Prices in micro-dollars."""
 
     engine: str
@@ -98,7 +98,7 @@ class Recommendation(msgspec.Struct, frozen=True, array_like=True):
     market_source: str
 
 
-class Signal(msgspec.Struct, frozen=True):
+class Signal(msgspec.Struct, frozen=True, gc=False):
     """One admitted alert.
 
     `flags` are the switches that were on when it was judged. `next_at` is when it is due again after a retry or at the open; `watch_until` bounds what is observed for its sake.

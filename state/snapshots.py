@@ -20,7 +20,7 @@ from state.errors import LawBroken
 from state.frames import GENESIS
 from state.portfolio import Portfolio
 from state.standing import Standing, standing_of
-from state.tables import APPLICATION_ID, MIGRATIONS, TABLES, Projected, check_header, unusable
+from state.tables import APPLICATION_ID, MIGRATIONS, TABLES, Projected, Row, check_header, unusable
 
 SNAPSHOTS_KEPT = 3
 _STAND = (
@@ -100,7 +100,8 @@ class Store:
                 first = fresh[0].lsn
                 raise LawBroken(f"the query tables are at record {self.applied_lsn} and were handed {first} to {lsn}")
             for table, rows in _by_table(fresh).items():
-                await self._connection.executemany(self._upserts[table], rows)
+                # Values are read off their nouns in the thread of the database, between one row and the next.
+                await self._connection.executemany(self._upserts[table], map(Row.values, rows.values()))
             if fresh:
                 await self._note(lsn, chain)
             if standing is not None:
@@ -239,10 +240,10 @@ def _make(path: Path) -> None:
         raise unusable(path, failure) from failure
 
 
-def _by_table(batch: Iterable[Projected]) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of all records by table, in order."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
+def _by_table(batch: Iterable[Projected]) -> dict[str, dict[object, Row]]:
+    """The rows of all records by table: of each key the last one, in the place of the first."""
+    found: dict[str, dict[object, Row]] = {}
     for one in batch:
-        for table, values in one.rows:
-            found.setdefault(table, []).append(values)
+        for row in one.rows:
+            found.setdefault(row.table.name, {})[row.key] = row
     return found

@@ -69,16 +69,25 @@ class Table(msgspec.Struct, frozen=True):
         into = f'INSERT INTO "{self.name}" ({_quoted(self.names)}) VALUES ({places})'  # noqa: S608
         return f"{into} ON CONFLICT ({_quoted(self.key)}) DO UPDATE SET {changed}"
 
-    def row(self, noun: object, *lead: object) -> tuple[str, tuple[Any, ...]]:
-        """(name of the table, the values of one row)."""
-        return self.name, (*lead, *(one.read(noun) for one in self.columns))
+
+class Row(NamedTuple):
+    """One row of a table, not yet read off its noun: of the rows with one key only the last need ever be."""
+
+    table: Table
+    key: object
+    noun: object
+    lead: tuple[object, ...]
+
+    def values(self) -> tuple[Any, ...]:
+        """What is to stand in the columns of the table, in their order."""
+        return (*self.lead, *[one.read(self.noun) for one in self.table.columns])
 
 
-class Projected(msgspec.Struct, frozen=True):
-    """What one record changes in the tables: (table, values), later rows over earlier ones."""
+class Projected(msgspec.Struct, frozen=True, gc=False):
+    """What one record changes in the tables, later rows over earlier ones."""
 
     lsn: int
-    rows: tuple[tuple[str, tuple[Any, ...]], ...]
+    rows: tuple[Row, ...]
 
 
 def _quoted(names: Iterable[str]) -> str:

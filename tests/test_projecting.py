@@ -28,7 +28,7 @@ def projected(stage: Stage) -> list[Projected]:
 def rows_in(found: list[Projected], table: Table) -> list[dict[str, Any]]:
     """All rows for a table, by column, in the order they are written."""
     return [
-        dict(zip(table.names, values, strict=True)) for one in found for name, values in one.rows if name == table.name
+        dict(zip(table.names, row.values(), strict=True)) for one in found for row in one.rows if row.table is table
     ]
 
 
@@ -44,7 +44,7 @@ def test_rows_say_what_the_nouns_say_after_every_record() -> None:
     for body in story():
         changed = projector.project(portfolio, fold(portfolio, body), body.seen_at)
         for table, nouns in kept:
-            own = (values[len(table.lead) :] for name, values in changed.rows if name == table.name)
+            own = (row.values()[len(table.lead) :] for row in changed.rows if row.table is table)
             rows.update({(table.name, values[0]): values for values in own})
             for name, noun in nouns.items():
                 assert rows[table.name, name] == tuple(one.read(noun) for one in table.columns), body.lsn
@@ -58,8 +58,9 @@ def test_a_failed_unit_has_a_row_and_its_signal_another() -> None:
         fold(portfolio, body)
     record = Record(OperatorAsked("all", "x"), (UnitFailed("sig-000001", "processing_failed", "KeyError"),))
     (failure, signal) = Projector().project(portfolio, record, 7).rows
-    assert failure == ("failures", (3, 7, 0, "sig-000001", "processing_failed", "KeyError", None))
-    assert (signal[0], signal[1][:3]) == ("signals", (3, 7, "sig-000001"))
+    assert failure.table is tables.FAILURES
+    assert failure.values() == (3, 7, 0, "sig-000001", "processing_failed", "KeyError", None)
+    assert (signal.table, signal.values()[:3]) == (tables.SIGNALS, (3, 7, "sig-000001"))
 
 
 def test_an_alert_keeps_the_call_that_brought_it() -> None:

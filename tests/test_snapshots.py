@@ -13,12 +13,13 @@ import pytest
 
 from state import keeping, snapshots, tables
 from state.errors import BadUsage, LawBroken, OracleFailure
+from state.facts import Alerted
 from state.frames import GENESIS
 from state.portfolio import Portfolio
 from state.recovery import fold
 from state.snapshots import SNAPSHOTS_KEPT, Store
 from state.standing import standing_of
-from state.tables import APPLICATION_ID, MIGRATIONS, TABLES, Projected
+from state.tables import ALERTS, APPLICATION_ID, MIGRATIONS, TABLES, Projected, Row
 from tests.test_tables import asked, projections, story
 
 CHAIN = bytes(range(32))
@@ -184,7 +185,7 @@ async def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
     """When one row cannot be stored the whole batch is undone, and the store goes on."""
     path = tmp_path / "oracle.db"
     batch = projections()
-    spoiled = Projected(3, (*batch[2].rows, ("alerts", (3, 0, 0, None, None))))
+    spoiled = Projected(3, (*batch[2].rows, Row(ALERTS, 0, Alerted("no_chain", ""), (3, None, 0))))
     async with opened(path) as store:
         await store.write(batch[:2], CHAIN)
         with pytest.raises(OracleFailure, match="the journal is unharmed"):

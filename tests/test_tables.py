@@ -90,8 +90,8 @@ def filled(path: Path) -> Path:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         upserts = {table.name: table.upsert() for table in TABLES}
         for projected in projections():
-            for table, values in projected.rows:
-                connection.execute(upserts[table], values)
+            for row in projected.rows:
+                connection.execute(upserts[row.table.name], row.values())
         connection.execute("COMMIT")
     return path
 
