@@ -5,6 +5,7 @@ Deliberately absent: every decision, and how anything is asked or answered.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -194,6 +195,8 @@ class _Daemon:
         heart.longer = lambda known, at: beginning.calendar_wanted(known, self._where.feed, at)
         try:
             self._adopt(heart)
+            # What a run begins with stays: a search for garbage that walks it would hold up an alert.
+            gc.freeze()
             status = Status(self._job, self._where, heart, writer)
             status.mode = self._configured.account.mode
             async with _beside(books.run()), self._served(heart, status) as address:
