@@ -9,11 +9,14 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import date
 from enum import Enum
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
+from msgspec.structs import replace
 
 from state.contract import Contract
 from state.errors import BadUsage, OracleFailure
@@ -30,13 +33,20 @@ APPLICATION_ID = 0x6F72636C
 INTEGER, TEXT = "INTEGER", "TEXT"
 
 
-class Column(NamedTuple):
-    """One column: its SQL type, whether it always holds a value, and how it is read off its noun."""
+class Column(msgspec.Struct, frozen=True, dict=True):
+    """One column: its SQL type, whether it always holds a value, and where in its noun that stands, and as what."""
 
     name: str
     kind: str
     required: bool
-    read: Callable[[Any], Any]
+    path: str
+    convert: Callable[[Any], Any] | None
+
+    @cached_property
+    def read(self) -> Callable[[Any], Any]:
+        """What reads it off a noun; an absent value is not converted."""
+        get, convert = attrgetter(self.path), self.convert
+        return get if convert is None else lambda noun: None if (value := get(noun)) is None else convert(value)
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -119,17 +129,15 @@ def columns_of(noun: type[msgspec.Struct]) -> tuple[Column, ...]:
     for name in noun.__struct_fields__:
         kind, required = _bare(hints[name])
         if kind is Contract:
-            found += [Column(at, sql, required, _through(name, read)) for at, sql, read in _CONTRACT]
+            found += [Column(at, sql, required, name, read) for at, sql, read in _CONTRACT]
         elif required and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             found += [
-                one._replace(
-                    name=f"{name}_{one.name}" if one.name in taken else one.name, read=_through(name, one.read)
-                )
+                replace(one, name=f"{name}_{one.name}" if one.name in taken else one.name, path=f"{name}.{one.path}")
                 for one in columns_of(kind)
             ]
         else:
             sql, convert = _stored(kind)
-            found.append(Column(name, sql, required, _through(name, convert)))
+            found.append(Column(name, sql, required, name, convert))
     return tuple(found)
 
 
@@ -141,25 +149,15 @@ def _bare(hint: Any) -> tuple[Any, bool]:
     return hint, True
 
 
-def _stored(kind: Any) -> tuple[str, Callable[[Any], Any]]:
-    """The SQL type of a plain Python type, and the conversion into it."""
+def _stored(kind: Any) -> tuple[str, Callable[[Any], Any] | None]:
+    """The SQL type of a plain Python type, and the conversion into it where there must be one."""
     if kind in (int, bool):
-        return INTEGER, int
+        return INTEGER, None if kind is int else int
     if kind is date:
         return TEXT, date.isoformat
     if isinstance(kind, type) and issubclass(kind, str):
-        return TEXT, str
+        return TEXT, None if kind is str else str
     return TEXT, lambda value: msgspec.json.encode(_named(value)).decode()
-
-
-def _through(name: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Read a field and convert it, unless it is absent."""
-
-    def read(noun: object) -> Any:
-        value = getattr(noun, name)
-        return None if value is None else convert(value)
-
-    return read
 
 
 def _named(value: Any) -> Any:
@@ -184,7 +182,7 @@ _SEEN = (("lsn", INTEGER), ("seen_at", INTEGER))
 _NUMBERED = (*_SEEN, ("number", INTEGER))
 _PRICED = (*_SEEN, ("market_source", TEXT))
 """Whose prices a noun without a field for them was last changed on."""
-_LOGGED = tuple(one._replace(name="id") if one.name == "event_id" else one for one in columns_of(AlertLogged))
+_LOGGED = tuple(replace(one, name="id") if one.name == "event_id" else one for one in columns_of(AlertLogged))
 _REFUSED = (
     ("since", INTEGER),
     ("reason", TEXT),
