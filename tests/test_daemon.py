@@ -1,6 +1,7 @@
 """The process a trader runs, from outside: it starts, trades, ends in order, and goes on where it ended."""
 
 import asyncio
+import gc
 import json
 import signal
 import socket
@@ -193,6 +194,22 @@ def test_a_directory_keeps_its_kind_of_market(tmp_path: Path) -> None:
 def listening(tmp_path: Path, words: str) -> Job:
     """A job whose configuration says where to listen."""
     return Job(tmp_path / "desk", config=config(tmp_path, f"[listener]\n{words}\n"))
+
+
+async def test_what_it_begins_with_is_no_matter_for_the_search_for_garbage(tmp_path: Path) -> None:
+    """Walking libraries and a recovered portfolio would hold up the alert that comes just then."""
+    stopped, frozen = asyncio.Event(), list[int]()
+    gc.unfreeze()
+
+    def ready(_host: str, _port: int) -> None:
+        frozen.append(gc.get_freeze_count())
+        stopped.set()
+
+    try:
+        await daemon.run(Job(tmp_path / "desk", port=0), daemon.Outside(ready=ready, stopped=stopped))
+    finally:
+        gc.unfreeze()
+    assert frozen[0] > 10_000
 
 
 @pytest.mark.config_effect("listener.port")

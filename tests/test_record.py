@@ -1,5 +1,7 @@
 """A record is written and read whole, in a numbered schema, and what cannot be read says so."""
 
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,19 @@ def test_records_survive_their_bytes() -> None:
         body = encode(record)
         assert decode(body, SCHEMA) == record
         assert encode(decode(body, SCHEMA)) == body
+
+
+def test_what_a_record_holds_is_no_matter_for_the_search_for_garbage() -> None:
+    """Nouns and facts hold nothing that could hold them, so however many are kept, none of them is walked."""
+    for record in busy().records:
+        read = decode(encode(record), SCHEMA)
+        nouns = [
+            getattr(fact, name)
+            for fact in read.facts
+            for name in ("signal", "order", "fill", "position", "outcome")
+            if hasattr(fact, name)
+        ]
+        assert not any(map(gc.is_tracked, (read, read.input, *read.facts, *nouns)))
 
 
 def test_an_unknown_schema_names_the_remedy() -> None:

@@ -196,6 +196,18 @@ async def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
     assert asked(path, "SELECT applied_lsn FROM meta") == [{"applied_lsn": len(batch)}]
 
 
+async def test_of_the_rows_of_one_noun_in_a_batch_only_the_last_is_read(tmp_path: Path) -> None:
+    """What a noun was in between is written nowhere; a row that is not written need not even be readable."""
+    batch = projections()
+    unread = [Projected(one.lsn, tuple(row._replace(noun=None) for row in one.rows)) for one in batch]
+    async with opened(tmp_path / "oracle.db") as store:
+        doubled = [Projected(one.lsn, (*never.rows, *one.rows)) for one, never in zip(batch, unread, strict=True)]
+        await store.write(doubled, CHAIN)
+    async with opened(tmp_path / "whole.db") as store:
+        await store.write(batch, CHAIN)
+    assert content(tmp_path / "oracle.db") == content(tmp_path / "whole.db")
+
+
 async def test_a_write_that_is_cancelled_is_whole_or_nothing(tmp_path: Path) -> None:
     """A task stopped in the middle of a write leaves complete records, and the next write goes on from them."""
     batch = projections()
