@@ -123,9 +123,10 @@ class Store:
         if portfolio.lsn > self.applied_lsn:
             raise LawBroken(f"a snapshot at record {portfolio.lsn} is ahead of the tables at {self.applied_lsn}")
         # Encoded before anything is waited for: the portfolio goes on changing.
-        lsn, state, stands = portfolio.lsn, keeping.encode(portfolio), standing_of(portfolio)
-        digest = hashlib.sha256(state).hexdigest()
-        row = (lsn, chain.hex(), keeping.STATE_SCHEMA, portfolio.now, digest, state)
+        lsn, at, state, stands = portfolio.lsn, portfolio.now, keeping.encode(portfolio), standing_of(portfolio)
+        # Of a large one it takes long, and nobody should wait for it.
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(state).hexdigest())
+        row = (lsn, chain.hex(), keeping.STATE_SCHEMA, at, digest, state)
         async with self._transaction():
             told = lsn == self.applied_lsn
             await self._connection.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?)", row)
