@@ -72,25 +72,32 @@ class Bare:
     """The least a durable append costs on this disk: one write and one fdatasync per group, nothing else."""
 
     def __init__(self, file: Path) -> None:
-        self.descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self.file = file
+        self.begin()
+        content = encode_content(START, "TickReached", schema=1, payload=PAYLOAD)
+        self.frame = bytes(FRAME_HEAD_BYTES) + encode_body(1, content)
+
+    def begin(self) -> None:
+        """A fresh file with its space reserved: what was written once before is written faster the next time."""
+        self.descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         os.posix_fallocate(self.descriptor, 0, LIMITS.segment_bytes)
         os.fsync(self.descriptor)
         self.offset = 0
-        content = encode_content(START, "TickReached", schema=1, payload=PAYLOAD)
-        self.frame = bytes(FRAME_HEAD_BYTES) + encode_body(1, content)
 
     def append(self, count: int, group: int) -> None:
         """Write so many records in groups."""
         for done in range(0, count, group):
             part = self.frame * min(group, count - done)
             if self.offset + len(part) > LIMITS.segment_bytes:
-                self.offset = 0
+                self.close()
+                self.begin()
             self.offset += os.pwrite(self.descriptor, part, self.offset)
             os.fdatasync(self.descriptor)
 
     def close(self) -> None:
         """Give the file up."""
         os.close(self.descriptor)
+        self.file.unlink()
 
 
 def journaled(journal: Journal, count: int, group: int) -> None:
