@@ -92,7 +92,7 @@ def _steps(
     *,
     span: tuple[int, int],
 ) -> Iterator[int]:
-    """The whole run, one cycle at a time; yields the instant of each cycle."""
+    """The whole run; yields how far it came after each cycle, or each row of cycles that decided nothing."""
     start, end = span
     walk.begin(first, at=start)
     for at, inputs in arrivals:

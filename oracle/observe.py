@@ -3,9 +3,10 @@
 What was observed before is read from the portfolio alone, so that a restarted process observes the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
 from oracle.market.coming import RawTicks
 from oracle.market.port import Feed, Ints, RawQuotes
@@ -60,8 +61,11 @@ class Observer:
         )
         return TickReached(seen, raw.missed)
 
-    def stretch(self, portfolio: Portfolio, raw: RawTicks) -> Stretch:
-        """The ticks at the instants of `raw`, each as `observe` gives it when those before it decided nothing."""
+    def stretch(self, portfolio: Portfolio, raw: RawTicks, passing: Callable[[Stretch], int]) -> Stretch | None:
+        """The first ticks at the instants of `raw`, each as `observe` gives it when those before it decided nothing.
+
+        `passing` says how many of them pass, and is shown them before anything is priced. None when not even two do.
+        """
         view, catalogue = portfolio.market, self._catalogue_of(portfolio.sessions)
         rows = self._rows.of(view, raw.codes, self._feed.symbols)
         changed = np.flatnonzero(_changed(view, raw.quotes, rows))
@@ -72,10 +76,8 @@ class Observer:
         order = dict.fromkeys(codes[new].tolist())
         numbers = {code: len(view.contracts) + number for number, code in enumerate(order)}
         rows[new] = [numbers[code] for code in codes[new].tolist()]
-        spot = _prices(catalogue, view, raw)[ticks, catalogue.underlying[codes]]
         quotes = raw.quotes[changed]
-        catalogue.complete(quotes, codes, spot, raw.instants[ticks])
-        return Stretch(
+        coming = Stretch(
             source=view.source,
             instants=raw.instants.astype("<i8", copy=False).tobytes(),
             symbols=tuple(raw.spots),
@@ -86,6 +88,15 @@ class Observer:
             rows=rows.astype("<u4").tobytes(),
             quotes=quotes.astype("<i8", copy=False).tobytes(),
         )
+        count = passing(coming)
+        if count < 2:
+            return None
+        # What does not pass is seen again, and priced then.
+        passed = coming.first(count)
+        kept = slice(len(passed.rows) // 4)
+        spot = _prices(catalogue, view, raw)[ticks[kept], catalogue.underlying[codes[kept]]]
+        catalogue.complete(quotes[kept], codes[kept], spot, raw.instants[ticks[kept]])
+        return replace(passed, quotes=quotes[kept].astype("<i8", copy=False).tobytes())
 
     def _priced(self, raw: RawQuotes, changed: Ints, portfolio: Portfolio, now: int) -> Table:
         """Whole rows of the quotes that changed; those the feed has valued at this spot and instant are whole already."""

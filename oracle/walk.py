@@ -68,7 +68,7 @@ class Walk(Steps):
         """So many cycles at most become one record when they decide nothing."""
         super().__init__(loop, tape, told)
         self._tape = tape
-        self._longest = longest
+        self._longest = self._tried = longest
 
     def begin(self, inputs: tuple[AnyInput, ...], *, at: int) -> None:
         """Take in what must be known before the first alert: configuration, calendar, choice of market."""
@@ -98,11 +98,11 @@ class Walk(Steps):
         """Take coming cycles as one record, where they decide nothing and the tape tells them at once."""
         portfolio, settings, tape = self.portfolio, self._loop.settings, self._tape
         quiet_until = quiet.until(portfolio, settings)
-        if first >= quiet_until or portfolio.market.source != tape.source:
+        if quiet_until is None or first >= quiet_until or portfolio.market.source != tape.source:
             return False
         session = portfolio.sessions.session_at_or_before(first)
         last = min(last, quiet_until - 1, session.late_close, wants.steady_until(portfolio))
-        instants = tape.instants_from(first, last, self._longest)
+        instants = tape.instants_from(first, last, self._tried)
         if len(instants) < 2 or instants[0] != first:
             return False
         plan = wants.with_chains(portfolio, settings.wants, settings.profiles.entry_dte(), now=first)
@@ -110,12 +110,13 @@ class Walk(Steps):
         raw = tape.coming(plan, instants, looks, calendar=portfolio.sessions)
         if raw is None:
             return False
-        coming = self._observer.stretch(portfolio, raw)
-        passing = quiet.passing(portfolio, coming, settings)
-        if passing < 2:
+        ticks = self._observer.stretch(portfolio, raw, lambda coming: quiet.passing(portfolio, coming, settings))
+        passed = 0 if ticks is None else len(ticks)
+        # Where little passes little is tried, and more again as it does.
+        self._tried = min(self._longest, 4 * self._tried if passed == len(raw.instants) else max(2, 2 * passed))
+        if ticks is None:
             return False
-        self.cycles += passing
-        ticks = coming.first(passing)
+        self.cycles += passed
         self.take(TicksPassed(ticks), at=ticks.last)
         return True
 

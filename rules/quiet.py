@@ -7,6 +7,7 @@ import numpy as np
 from rules import due
 from rules.settings import Settings
 from state.book import NEVER
+from state.errors import LawBroken
 from state.market import Ints, Sides
 from state.portfolio import Portfolio
 from state.stretch import Stretch
@@ -15,32 +16,39 @@ _LOWEST: Final = -1
 """Below every stop: nobody holds the contract."""
 
 
-def until(portfolio: Portfolio, settings: Settings) -> int:
+def until(portfolio: Portfolio, settings: Settings) -> int | None:
     """The instant up to which, not at which, a tick decides nothing as long as no position reaches a level of its own.
 
-    It is now, when the very next tick may decide: something is undecided, worked for, asked or over, a level is reached
+    None when the very next tick may decide: something is undecided, worked for, asked or over, a level is reached
     already, or the memory of this date was not put in order yet.
     """
     now, book = portfolio.now, portfolio.book
     busy = portfolio.undecided or portfolio.working or portfolio.asked
     if busy or portfolio.day is None or portfolio.retired_on != portfolio.day:
-        return now
+        return None
     if len(book):
         mark, dated = book.column("mark"), book.dated()
         reached = book.alive & ((mark <= book.column("stop")) | (mark >= book.column("target")))
         if (dated and dated[0] <= now) or reached.any():
-            return now
+            return None
     owed = due.next_at(portfolio, settings)
     return portfolio.day_ends if owed is None else min(owed, portfolio.day_ends)
 
 
 def passing(portfolio: Portfolio, ticks: Stretch, settings: Settings) -> int:
-    """How many ticks, from the first on, decide nothing on the portfolio as it stands before them."""
-    quiet = int(np.searchsorted(ticks.at, until(portfolio, settings)))
+    """How many ticks, from the first on, decide nothing on the portfolio as it stands before them; values may be missing.
+
+    Raises LawBroken for ticks that do not follow on it.
+    """
+    tick, rows, quotes = ticks.quoted()
+    contracts = len(portfolio.market.contracts) + len(ticks.listed)
+    if ticks.begin < portfolio.now or (len(rows) and rows.max() >= contracts):
+        raise LawBroken("a stretch of ticks is no continuation of what was seen before it")
+    quiet_until = until(portfolio, settings)
+    quiet = 0 if quiet_until is None else int(np.searchsorted(ticks.at, quiet_until))
     if not (quiet and len(portfolio.book)):
         return quiet
-    tick, rows, quotes = ticks.quoted()
-    stop, target = _levels(portfolio, len(portfolio.market.contracts) + len(ticks.listed))
+    stop, target = _levels(portfolio, contracts)
     held, sides = stop[rows] > _LOWEST, Sides.of(quotes)
     reached = sides.marked & ((sides.mark <= stop[rows]) | (sides.mark >= target[rows]))
     # A lone ask caps what a position is worth: that is judged tick by tick.

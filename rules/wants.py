@@ -94,7 +94,7 @@ def with_chains(portfolio: Portfolio, settings: WantSettings, dte_of: dict[str, 
 def steady_until(portfolio: Portfolio) -> int:
     """The last instant (ns UTC) at which everything watched now is watched still."""
     watches = (*portfolio.watches.values(), *portfolio.watched_contracts.values())
-    return min((until for until in watches if until > portfolio.now), default=NEVER)
+    return min((until for until in watches if until >= portfolio.now), default=NEVER)
 
 
 def looks(portfolio: Portfolio, settings: WantSettings, instants: Ints) -> Mask:

@@ -108,6 +108,8 @@ class Book:
         It comes to what `mark_all` does after each of them, as long as none of a held contract lacks a bid alone.
         """
         marked = Sides.of(quotes).marked.nonzero()[0]
+        if not len(marked):
+            return
         newest = np.full(len(view.contracts), -1, np.int64)
         newest[rows[marked]] = marked
         market_row = self.column("market_row")

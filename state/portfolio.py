@@ -102,10 +102,9 @@ class Portfolio:
                 self.book.mark_all(self.market)
             case TicksPassed(ticks=ticks):
                 self.ticked_at, self.owed = seen_at, False
-                if ticks.last != seen_at:
-                    raise LawBroken(f"record {lsn} was seen at another instant than its last tick")
-                if self.market.take_in(ticks.together()) > seen_at or ticks.lead() > 0:
-                    raise LawBroken(f"record {lsn} carries a market value from after it was seen")
+                if ticks.last != seen_at or ticks.source != self.market.source:
+                    raise LawBroken(f"record {lsn} was seen at another instant, or elsewhere, than its last tick")
+                self.market.take_in(ticks.together())
                 _, rows, quotes = ticks.quoted()
                 self.book.mark_through(rows, quotes, self.market)
             case _:

@@ -24,7 +24,8 @@ class Stretch(msgspec.Struct, frozen=True, array_like=True):
 
     `spots` holds rows of `SPOT`, by tick. `listed` are OCC symbols appended to the contract table, `listed_in` (uint32)
     the tick of each. Quote after quote, by tick, `ticks` and `rows` (uint32) tell its tick and its row of the contract
-    table, `quotes` its values as in `MarketColumns`.
+    table, `quotes` its values as in `MarketColumns`. Raises LawBroken when it is built from columns that contradict one
+    another: every value was known at its tick, every place exists, and everything stands in the order of the ticks.
     """
 
     source: str
@@ -37,6 +38,32 @@ class Stretch(msgspec.Struct, frozen=True, array_like=True):
     rows: bytes = b""
     quotes: bytes = b""
 
+    def __post_init__(self) -> None:
+        """Refuse columns that do not make a stretch."""
+        try:
+            fault = self._fault()
+        except ValueError as odd:
+            fault = str(odd)
+        if fault is not None:
+            raise LawBroken(f"a stretch of ticks contradicts itself: {fault}")
+
+    def _fault(self) -> str | None:
+        """What contradicts what; None for nothing. Raises ValueError for bytes that are no columns."""
+        instants, spots, listed = self.at, self._spot_rows(), np.frombuffer(self.listed_in, _PLACE)
+        ticks, rows, quotes = self.quoted()
+        if not len(instants) or (np.diff(instants) <= 0).any():
+            return "its instants do not ascend"
+        if not len(ticks) == len(rows) == len(quotes) or len(listed) != len(self.listed):
+            return "its columns differ in length"
+        for places in (ticks, spots[:, 0], listed.astype(np.int64)):
+            if len(places) and (places[0] < 0 or places[-1] >= len(instants) or (np.diff(places) < 0).any()):
+                return "its values do not stand in the order of its ticks"
+        if len(spots) and not (spots[:, 1].min() >= 0 and spots[:, 1].max() < len(self.symbols)):
+            return "a price is nobody's"
+        if (quotes[:, QUOTE.index("at")] > instants[ticks]).any() or (spots[:, 3] > instants[spots[:, 0]]).any():
+            return "it holds a value from after it was seen"
+        return None
+
     def __len__(self) -> int:
         """How many ticks."""
         return len(self.instants) // _VALUE.itemsize
@@ -47,17 +74,18 @@ class Stretch(msgspec.Struct, frozen=True, array_like=True):
         return np.frombuffer(self.instants, _VALUE)
 
     @property
+    def begin(self) -> int:
+        """The instant of the first tick."""
+        return int(self.at[0])
+
+    @property
     def last(self) -> int:
-        """The instant of the last tick. Raises LawBroken when there is none."""
-        if not self.instants:
-            raise LawBroken("a stretch holds no tick")
+        """The instant of the last tick."""
         return int(self.at[-1])
 
     def quoted(self) -> tuple[Ints, Ints, Table]:
-        """(tick, row of the contract table, quote) of each quote, in their order. Raises LawBroken when they do not fit."""
+        """(tick, row of the contract table, quote) of each quote, in their order."""
         ticks, rows = np.frombuffer(self.ticks, _PLACE), np.frombuffer(self.rows, _PLACE)
-        if len(ticks) != len(rows):
-            raise LawBroken(f"a stretch tells the ticks of {len(ticks)} quotes and the rows of {len(rows)}")
         quotes = MarketColumns(self.source, rows=self.rows, quotes=self.quotes).table()
         return ticks.astype(np.int64), rows.astype(np.int64), quotes
 
@@ -65,17 +93,6 @@ class Stretch(msgspec.Struct, frozen=True, array_like=True):
         """Everything as if one tick had observed it: the newest spots, and of several quotes of a contract the newest last."""
         newest = {symbol: Spot(self.symbols[symbol], price, at) for _, symbol, price, at in self._spot_rows().tolist()}
         return MarketColumns(self.source, tuple(newest.values()), (), self.listed, self.rows, self.quotes)
-
-    def lead(self) -> int:
-        """How long before it was true a value was seen at the latest, in ns: never more than 0."""
-        ticks, _, quotes = self.quoted()
-        spots = self._spot_rows()
-        instants, leads = self.at, [0]
-        if len(ticks):
-            leads.append(int((quotes[:, QUOTE.index("at")] - instants[ticks]).max()))
-        if len(spots):
-            leads.append(int((spots[:, 3] - instants[spots[:, 0]]).max()))
-        return max(leads)
 
     def first(self, count: int) -> "Stretch":
         """The first ticks of it, so many."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import msgspec
 
@@ -56,8 +57,9 @@ class Said(msgspec.Struct):
 
 
 def backtested(script: Script, out: Path) -> list[str]:
-    """The exported facts of a backtest."""
-    asyncio.run(backtest.run(backtest.Job(script.tape, script.alerts, out, script.config)))
+    """The exported facts of a backtest that takes its cycles one by one, as a daemon does."""
+    with patch.object(backtest, "LONGEST", 1):
+        asyncio.run(backtest.run(backtest.Job(script.tape, script.alerts, out, script.config)))
     return exported(out)
 
 

@@ -392,11 +392,11 @@ def test_a_decision_that_does_not_come_out_again_is_4(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_cannot_be_read_is_5(tmp_path: Path) -> None:
-    """A segment that is no file."""
+    """A segment of which the first byte cannot be had."""
     data = copied(tmp_path)
     (segment,) = segments(Disk(), data / "journal")
     (data / "journal" / segment.name).unlink()
-    (data / "journal" / segment.name).mkdir()
+    (data / "journal" / segment.name).symlink_to("/proc/self/mem")
     done = oracle("verify", "--data", data)
     assert done.returncode == 5
     assert "check the disk" in done.stderr

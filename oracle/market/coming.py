@@ -18,7 +18,7 @@ from state.calendar import Calendar
 from state.market import Mask, Table
 
 CELLS_MAX: Final = 16_384
-"""Instants times contracts of one answer: what becomes one record stays below two megabytes."""
+"""Instants times contracts and symbols of one answer: what becomes one record stays below two megabytes."""
 
 Slices = list[tuple[ChainSlice, Chain, Mask]]
 """Each slice of a plan with a chain in it, and which contracts of that are listed."""
@@ -62,7 +62,7 @@ class Coming:
         spots = {symbol: self._spots(symbol, instants) for symbol in plan.symbols}
         named = np.array([self._codes[occ] for occ in plan.contracts if occ in self._codes], np.int64)
         codes, wanted = _wanted(named, slices, spots, looks[: len(instants)])
-        most = CELLS_MAX // max(1, len(codes))
+        most = CELLS_MAX // max(1, len(codes) + len(spots))
         if min(most, len(instants)) < 2:
             return None
         instants, wanted = instants[:most], wanted[:most]
