@@ -17,6 +17,9 @@ from state.inputs import AnyInput, TicksPassed
 from state.portfolio import Portfolio
 from state.record import Record
 
+_TRIED_MIN = 32
+"""So many cycles are looked at together in about the time of one."""
+
 Told = Callable[[Record, int], None]
 
 
@@ -113,7 +116,9 @@ class Walk(Steps):
         ticks = self._observer.stretch(portfolio, raw, lambda coming: quiet.passing(portfolio, coming, settings))
         passed = 0 if ticks is None else len(ticks)
         # Where little passes little is tried, and more again as it does.
-        self._tried = min(self._longest, 4 * self._tried if passed == len(raw.instants) else max(2, 2 * passed))
+        self._tried = min(
+            self._longest, 8 * self._tried if passed == len(raw.instants) else max(_TRIED_MIN, 4 * passed)
+        )
         if ticks is None:
             return False
         self.cycles += passed

@@ -39,7 +39,9 @@ class Contract(msgspec.Struct, frozen=True, gc=False, array_like=True, order=Tru
     @property
     def occ(self) -> str:
         """The OCC symbol without padding, e.g. `SPY260220C00596000`: the stored key of a contract."""
-        return f"{self.root}{self.expiry:%y%m%d}{self.right}{self.strike // _STRIKE_UNIT:08d}"
+        day = self.expiry
+        ymd = f"{day.year % 100:02d}{day.month:02d}{day.day:02d}"
+        return f"{self.root}{ymd}{self.right.value}{self.strike // _STRIKE_UNIT:08d}"
 
     @property
     def underlying(self) -> str:

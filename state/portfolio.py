@@ -102,6 +102,7 @@ class Portfolio:
                 self.book.mark_all(self.market)
             case TicksPassed(ticks=ticks):
                 self.ticked_at, self.owed = seen_at, False
+                ticks.check()
                 if ticks.last != seen_at or ticks.source != self.market.source:
                     raise LawBroken(f"record {lsn} was seen at another instant, or elsewhere, than its last tick")
                 self.market.take_in(ticks.together())

@@ -24,8 +24,7 @@ class Stretch(msgspec.Struct, frozen=True, array_like=True):
 
     `spots` holds rows of `SPOT`, by tick. `listed` are OCC symbols appended to the contract table, `listed_in` (uint32)
     the tick of each. Quote after quote, by tick, `ticks` and `rows` (uint32) tell its tick and its row of the contract
-    table, `quotes` its values as in `MarketColumns`. Raises LawBroken when it is built from columns that contradict one
-    another: every value was known at its tick, every place exists, and everything stands in the order of the ticks.
+    table, `quotes` its values as in `MarketColumns`.
     """
 
     source: str
@@ -38,8 +37,11 @@ class Stretch(msgspec.Struct, frozen=True, array_like=True):
     rows: bytes = b""
     quotes: bytes = b""
 
-    def __post_init__(self) -> None:
-        """Refuse columns that do not make a stretch."""
+    def check(self) -> None:
+        """Raise LawBroken for columns that contradict one another, to be called before any of them is used.
+
+        Every value was known at its tick, every place exists, and everything stands in the order of the ticks.
+        """
         try:
             fault = self._fault()
         except ValueError as odd:

@@ -1,14 +1,16 @@
 """A stretch of ticks is its ticks: cut, unrolled and folded it says what they say, and what does not fit is refused."""
 
-import msgspec
 import numpy as np
 import pytest
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
+from oracle.verify import Verifier
 from state import keeping
 from state.errors import LawBroken
+from state.frames import Body
 from state.inputs import TickReached, TicksPassed
-from state.record import SCHEMA, decode
+from state.record import SCHEMA, Record, decode, encode
+from state.recovery import fold
 from state.stretch import Stretch
 from tests.passing import stretch
 from tests.stage import SPY_CALL, TRACE, Stage, instant
@@ -78,9 +80,9 @@ def shifted(ticks: Stretch, name: str, byte: int) -> Stretch:
 @pytest.mark.parametrize(("name", "byte"), [("quotes", 0), ("spots", 24)])
 def test_a_value_from_after_its_tick_is_refused(name: str, byte: int) -> None:
     """It counts for its own tick, though a later one of the stretch might have known it."""
-    ticks = stretch(held(), *TICKS)
+    ticks = shifted(stretch(held(), *TICKS), name, byte)
     with pytest.raises(LawBroken, match="from after it was seen"):
-        shifted(ticks, name, byte)
+        ticks.check()
 
 
 def test_a_stretch_ends_when_it_was_seen() -> None:
@@ -127,11 +129,16 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "value", "fault"), WRONG)
 def test_columns_that_contradict_one_another_are_refused(name: str, value: object, fault: str) -> None:
-    """Whoever builds a stretch, or reads one from a journal, is told what is wrong with it."""
-    ticks = stretch(held(), *TICKS)
+    """By recovery and by `verify`, before anything of them is used."""
+    stage = held()
+    ticks = stretch(stage, *TICKS)
+    wrong = TicksPassed(replace(ticks, **{name: value}))
+    body = Body(stage.portfolio.lsn + 1, ticks.last, "TicksPassed", SCHEMA, encode(Record(wrong, ())), "now")
     with pytest.raises(LawBroken, match=fault):
-        replace(ticks, **{name: value})
-    record = [["TicksPassed", list(astuple(ticks))], []]
-    record[0][1][ticks.__struct_fields__.index(name)] = value
+        fold(stage.portfolio, body)
+    verifier = Verifier(settings_of=lambda _: stage.settings, code_version="now", any_version=False)
+    for lsn, (seen_at, schema, payload) in enumerate(stage.kept.payloads, 1):
+        kind = type(decode(payload, schema).input).__name__
+        verifier.take(Body(lsn, seen_at, kind, schema, payload, "now"))
     with pytest.raises(LawBroken, match=fault):
-        decode(msgspec.msgpack.encode(record), SCHEMA)
+        verifier.take(body)
