@@ -12,7 +12,7 @@ from rules.settings import Settings
 from rules.sizing import SizingLimits
 from state.facts import OrderFilled, OutcomeRecorded
 from state.position import ExitTerms, Position
-from state.tables import FILLS, POSITIONS
+from state.tables import FILLS, POSITIONS, Row
 from tests.stage import SPY_CALL, Stage
 
 TERMS = ExitTerms("short_dated", 5_000, 5_000, None, None, None, None)
@@ -20,8 +20,7 @@ TERMS = ExitTerms("short_dated", 5_000, 5_000, None, None, None, None)
 
 def as_row(table: Any, noun: object) -> dict[str, Any]:
     """A noun as its table shows it."""
-    _, values = table.row(noun, 1, 1)
-    return dict(zip(table.names, values, strict=True))
+    return dict(zip(table.names, Row(table, None, noun, (1, 1)).values(), strict=True))
 
 
 def test_a_grown_position_has_levels_of_its_average() -> None:
