@@ -82,7 +82,7 @@ class Verifier:
 
     def _compare_passing(self, body: Body, told: TicksPassed) -> None:
         """Raise Diverged unless every tick that passed decides nothing."""
-        told.ticks.check()
+        told.ticks.check(self.portfolio.now, len(self.portfolio.market.contracts))
         passing = quiet.passing(self.portfolio, told.ticks, self._settings)
         if passing < len(told.ticks):
             raise Diverged(

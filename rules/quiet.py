@@ -7,7 +7,6 @@ import numpy as np
 from rules import due
 from rules.settings import Settings
 from state.book import NEVER
-from state.errors import LawBroken
 from state.market import Ints, Sides
 from state.portfolio import Portfolio
 from state.stretch import Stretch
@@ -38,17 +37,14 @@ def until(portfolio: Portfolio, settings: Settings) -> int | None:
 def passing(portfolio: Portfolio, ticks: Stretch, settings: Settings) -> int:
     """How many ticks, from the first on, decide nothing on the portfolio as it stands before them; values may be missing.
 
-    Raises LawBroken for ticks that do not follow on it.
+    The ticks follow on the portfolio: see `Stretch.check`.
     """
-    tick, rows, quotes = ticks.quoted()
-    contracts = len(portfolio.market.contracts) + len(ticks.listed)
-    if ticks.begin < portfolio.now or (len(rows) and rows.max() >= contracts):
-        raise LawBroken("a stretch of ticks is no continuation of what was seen before it")
     quiet_until = until(portfolio, settings)
     quiet = 0 if quiet_until is None else int(np.searchsorted(ticks.at, quiet_until))
     if not (quiet and len(portfolio.book)):
         return quiet
-    stop, target = _levels(portfolio, contracts)
+    tick, rows, quotes = ticks.quoted()
+    stop, target = _levels(portfolio, len(portfolio.market.contracts) + len(ticks.listed))
     held, sides = stop[rows] > _LOWEST, Sides.of(quotes)
     reached = sides.marked & ((sides.mark <= stop[rows]) | (sides.mark >= target[rows]))
     # A lone ask caps what a position is worth: that is judged tick by tick.

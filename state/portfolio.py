@@ -79,7 +79,7 @@ class Portfolio:
             raise LawBroken(f"record {lsn} follows record {self.lsn}")
         if seen_at < self.now:
             raise LawBroken(f"record {lsn} was seen before record {self.lsn}")
-        self.lsn, self.now = lsn, seen_at
+        before, self.lsn, self.now = self.now, lsn, seen_at
         if isinstance(told, CalendarAdopted):
             self._adopt(told.calendar)
         # Before the market is taken in: a date starts with the equity the one before it left, so that what opens
@@ -102,9 +102,11 @@ class Portfolio:
                 self.book.mark_all(self.market)
             case TicksPassed(ticks=ticks):
                 self.ticked_at, self.owed = seen_at, False
-                ticks.check()
+                ticks.check(before, len(self.market.contracts))
                 if ticks.last != seen_at or ticks.source != self.market.source:
                     raise LawBroken(f"record {lsn} was seen at another instant, or elsewhere, than its last tick")
+                if self.sessions.day_of(ticks.begin) != self.day:
+                    raise LawBroken(f"record {lsn} holds ticks of two dates")
                 self.market.take_in(ticks.together())
                 _, rows, quotes = ticks.quoted()
                 self.book.mark_through(rows, quotes, self.market)

@@ -37,13 +37,14 @@ class Stretch(msgspec.Struct, frozen=True, array_like=True):
     rows: bytes = b""
     quotes: bytes = b""
 
-    def check(self) -> None:
-        """Raise LawBroken for columns that contradict one another, to be called before any of them is used.
+    def check(self, now: int, contracts: int) -> None:
+        """Raise LawBroken for columns that contradict one another, or do not follow on what is there; call it before any use.
 
-        Every value was known at its tick, every place exists, and everything stands in the order of the ticks.
+        It follows on an instant (ns UTC) and a table of so many contracts. Every value was known at its tick, every
+        place exists by then, and everything stands in the order of the ticks.
         """
         try:
-            fault = self._fault()
+            fault = self._fault() or self._gap(now, contracts)
         except ValueError as odd:
             fault = str(odd)
         if fault is not None:
@@ -60,10 +61,21 @@ class Stretch(msgspec.Struct, frozen=True, array_like=True):
         for places in (ticks, spots[:, 0], listed.astype(np.int64)):
             if len(places) and (places[0] < 0 or places[-1] >= len(instants) or (np.diff(places) < 0).any()):
                 return "its values do not stand in the order of its ticks"
+        if len(set(self.symbols)) != len(self.symbols):
+            return "a symbol is named twice"
         if len(spots) and not (spots[:, 1].min() >= 0 and spots[:, 1].max() < len(self.symbols)):
             return "a price is nobody's"
         if (quotes[:, QUOTE.index("at")] > instants[ticks]).any() or (spots[:, 3] > instants[spots[:, 0]]).any():
             return "it holds a value from after it was seen"
+        return None
+
+    def _gap(self, now: int, contracts: int) -> str | None:
+        """What of it does not follow; None for nothing."""
+        ticks, rows, _ = self.quoted()
+        if self.begin < now:
+            return "it begins before what was seen already"
+        if (rows >= contracts + np.searchsorted(np.frombuffer(self.listed_in, _PLACE), ticks, "right")).any():
+            return "it quotes a contract that no tick has listed"
         return None
 
     def __len__(self) -> int:

@@ -2,20 +2,14 @@
 
 from pathlib import Path
 
-import pytest
-from msgspec.structs import replace
-
 from oracle import config
 from oracle.market.coming import CELLS_MAX, RawTicks
 from oracle.market.tape import Tape
-from rules import quiet
 from rules.wants import Plan
 from state.calendar import Calendar
-from state.errors import LawBroken
 from state.inputs import AlertReceived, AnyInput
 from state.market import Ints, Mask
-from tests.passing import stretch, unrolled
-from tests.stage import TRACE, Stage
+from tests.passing import unrolled
 from tests.tapes import new_york, tape
 from tests.test_quiet import LONG, Run, plain
 
@@ -46,23 +40,6 @@ def test_cycles_pass_when_nothing_is_listed_any_more(tmp_path: Path) -> None:
         sides = "3.40 3.50" if minute < 10 else "9.00 9.10"
         lines.append(f"2026-02-13 10:{minute:02d}:00 SPY260220C00600000 {sides} 50 50")
     told_alike(tmp_path, lines, [(new_york(day, "10:02:07"), LONG) for day in days])
-
-
-def test_ticks_from_before_what_was_seen_are_refused() -> None:
-    """By the rule that lets them pass, which `verify` asks as well; what they saw is no matter."""
-    stage = Stage("2026-02-13", TRACE)
-    stage.buy("10:30:00")
-    with pytest.raises(LawBroken, match="no continuation"):
-        quiet.passing(stage.portfolio, stretch(stage, ("10:20:00",), ("10:31:00",)), stage.settings)
-
-
-def test_a_contract_that_nobody_listed_is_refused() -> None:
-    """A row beyond the table and what the stretch itself lists."""
-    stage = Stage("2026-02-13", TRACE)
-    stage.buy("10:30:00")
-    other = stretch(stage, ("10:31:00", "SPY260220P00595000 2.98 3.02"), ("10:32:00",))
-    with pytest.raises(LawBroken, match="no continuation"):
-        quiet.passing(stage.portfolio, replace(other, listed=(), listed_in=b""), stage.settings)
 
 
 class Counted(Tape):

@@ -82,7 +82,7 @@ def test_a_value_from_after_its_tick_is_refused(name: str, byte: int) -> None:
     """It counts for its own tick, though a later one of the stretch might have known it."""
     ticks = shifted(stretch(held(), *TICKS), name, byte)
     with pytest.raises(LawBroken, match="from after it was seen"):
-        ticks.check()
+        ticks.check(0, 99)
 
 
 def test_a_stretch_ends_when_it_was_seen() -> None:
@@ -94,6 +94,19 @@ def test_a_stretch_ends_when_it_was_seen() -> None:
     stage = held()
     with pytest.raises(LawBroken, match="elsewhere"):
         stage.take(TicksPassed(replace(ticks, source="simulated")), at=ticks.last)
+
+
+def test_a_stretch_follows_on_what_was_seen_within_its_date() -> None:
+    """Not before the record before it, and not over a midnight of New York."""
+    stage = held()
+    early = stretch(stage, ("10:29:59", "SPY 595.42"), ("10:31:00",))
+    with pytest.raises(LawBroken, match="begins before"):
+        stage.take(TicksPassed(early), at=early.last)
+    stage = held()
+    ticks = stretch(stage, ("10:31:00", "SPY 595.42"), ("10:32:00",))
+    tomorrow = words(int(ticks.at[0]), instant("2026-02-14", "00:00:01"))
+    with pytest.raises(LawBroken, match="two dates"):
+        stage.take(TicksPassed(replace(ticks, instants=tomorrow)), at=instant("2026-02-14", "00:00:01"))
 
 
 def words(*values: int) -> bytes:
@@ -124,6 +137,10 @@ WRONG = [
     ("spots", words(0, 7, 1, 1), "nobody's"),
     ("spots", words(0, -1, 1, 1), "nobody's"),
     ("spots", words(0, 0, 1), "reshape"),
+    ("symbols", ("SPY", "SPY"), "named twice"),
+    ("listed_in", places(3), "no tick has listed"),
+    ("rows", places(0, 9, 0, 0, 9), "no tick has listed"),
+    ("instants", words(1, 2, 3, instant(DAY, "10:34:00")), "from after it was seen"),
 ]
 
 

@@ -55,6 +55,9 @@ class Coming:
         `looks` tells at which the slices are looked at. None when not even two can be told at once: a contract was
         quoted for the first time on that date, or the plan is large.
         """
+        instants = instants[: CELLS_MAX // max(1, len(plan.contracts) + len(plan.symbols))]
+        if len(instants) < 2:
+            return None
         self._latest.move(int(instants[0]))
         today = calendar.midnight_of(calendar.day_of(int(instants[0])))
         slices = list(self._slices(plan, today))
