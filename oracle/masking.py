@@ -18,7 +18,8 @@ _WORDS = (
     r"|credential|bearer|jwt"
 )
 _SHORT_WORDS = "key|pin|pass|otp"
-_NAME = re.compile(rf"{_WORDS}|^\s*(?:{_SHORT_WORDS})\s*$", re.IGNORECASE)
+_NAME = re.compile(rf"{_WORDS}|[_.\s-]key\s*$|(?-i:[a-z\d]Key)$|^\s*(?:{_SHORT_WORDS})\s*$", re.IGNORECASE)
+_LABEL = re.compile("name|key|id|field|header|label|param(?:eter)?", re.IGNORECASE)
 _VALUE = re.compile("value|val|v", re.IGNORECASE)
 # Of most texts this says that there is nothing to look for. It is asked of small letters, which is four times as fast.
 _SUSPECT = re.compile(r"secret|token|pass|pwd|key|auth|hmac|signature|credential|bearer|jwt|pin|otp|://|[%\\\0]")
@@ -31,7 +32,8 @@ _IN_TEXT = re.compile(
     r"(?:(?P<masked>[\"']\0)|(?P<closed>(?:\"[^\"\\\n]*+\"|'[^'\\\n]*+')(?=\s*[,}\]]))|(?P<open>\S))",
     re.IGNORECASE,
 )
-_CREDENTIALS = re.compile(r"(?P<scheme>://)[^/\s:@\"]{1,200}:[^/\s@\"]{1,200}@")
+_BEARER = re.compile(r"(?P<scheme>\bbearer\s+)[\w.~+/=-]+", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(?P<scheme>://)[^/\s:@\"]{0,200}:[^/\s@\"]{1,200}@")
 _PERCENT = re.compile(r"%(?:25)*([0-7][0-9a-f])", re.IGNORECASE)
 _ESCAPE = re.compile(r"(?<!\\)\\++(?:u00([0-7][0-9a-f])|([^\\u]))", re.IGNORECASE)
 UNREADABLE_BYTES_MAX = 32 * 1024
@@ -122,9 +124,11 @@ def _masked(tree: Any, hide: Hide) -> Any:
 
 
 def _masked_pairs(pairs: _Pairs, hide: Hide) -> _Pairs:
-    # The value of {"name": "token", "value": "..."} goes too, whatever the name is called.
+    # The value of {"name": "token", "value": "..."} goes too; that of {"ticker": "KEY", "value": 16.2} is a price.
     values = {key for key, _ in pairs if _VALUE.fullmatch(key)}
-    named = bool(values) and any(isinstance(one, str) and _is_secret(one) for _, one in pairs)
+    named = bool(values) and any(
+        isinstance(one, str) and _LABEL.fullmatch(key) and _is_secret(one) for key, one in pairs
+    )
     return _Pairs(
         (mask_text(hide(key)), MASK if _is_secret(key) or (named and key in values) else _masked(one, hide))
         for key, one in pairs
@@ -192,7 +196,7 @@ def mask_text(text: str) -> str:
 
 def _without_secrets(text: str, *, closes: bool) -> str:
     """A text with a zero byte for every secret; `closes` says whether a value may end before the text does."""
-    text = _CREDENTIALS.sub("\\g<scheme>\0@", text)
+    text = _BEARER.sub("\\g<scheme>\0", _CREDENTIALS.sub("\\g<scheme>\0@", text))
     parts: list[str] = []
     at = 0
     for found in _IN_TEXT.finditer(text):

@@ -371,3 +371,25 @@ def test_json_without_a_secret_stays_as_it_was_sent() -> None:
     full = '{"a":[' + "1," * 60_000 + "1]}"
     assert mask(full) == full
     assert mask('{"a":1,"token":"t","b":"café"}') == '{"a": 1, "token": "***", "b": "café"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"url": "redis://:hunter2@cache:6379/0"}',
+        '{"message": "Bearer hunter2"}',
+        '{"note": "Authorization Bearer hunter2 and so on"}',
+        '{"webhook_key": "hunter2"}',
+        '{"signingKey": "hunter2", "api.key": "hunter2"}',
+        '{"header": "authorization", "value": "hunter2"}',
+    ],
+)
+def test_secrets_by_other_names_go_as_well(body: str) -> None:
+    """Addresses without a user, bearers, keys of something."""
+    assert "hunter2" not in mask(body)
+
+
+def test_the_price_of_a_ticker_that_is_a_word_stays() -> None:
+    """KEY is a bank; only a name names a value."""
+    body = '{"ticker": "KEY", "action": "buy", "value": 16.2, "monkey": "see"}'
+    assert mask(body) == body
