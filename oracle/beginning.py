@@ -137,15 +137,21 @@ def calendar_wanted(portfolio: Portfolio, feed: Feed, now: int) -> Calendar | No
     known = portfolio.calendar
     if isinstance(feed, Tape):
         return calendar_for_tape(feed, feed.first - 1, feed.last) if known is None else None
-    today = day_of(now)
-    if known is not None and known.covers(now) and known.last - today >= _LEFT_MIN:
-        return None
+    dates = dates_wanted(portfolio, now)
+    return None if dates is None else sessions.build(*dates)
+
+
+def dates_wanted(portfolio: Portfolio, now: int) -> tuple[date, date] | None:
+    """(first, last) date of that calendar where prices come from no tape: to find out is quick, to build it is not."""
+    today, known = day_of(now), portfolio.calendar
     if known is None:
-        return sessions.build(today - _BEFORE, today + _AFTER)
+        return today - _BEFORE, today + _AFTER
+    if known.covers(now) and known.last - today >= _LEFT_MIN:
+        return None
     # What was seen last must be in it, however long ago that was, and the last session of all that is held.
     held = [one.contract.expiry - _BEFORE for one in portfolio.live_positions()]
     first = min(max(known.first, today - _KEPT), today - _BEFORE, day_of(portfolio.now) - timedelta(days=1), *held)
-    return sessions.build(first, today + _AFTER)
+    return first, today + _AFTER
 
 
 def day_of(instant: int) -> date:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from oracle import beginning, config, heap, keys, repair
+from oracle import beginning, config, heap, keys, repair, sessions
 from oracle.beginning import Job, Setting
 from oracle.books import Books
 from oracle.config import Config
@@ -28,6 +28,7 @@ from oracle.listener.listening import Listener
 from oracle.local import Local
 from oracle.log import Log
 from oracle.loop import Loop
+from oracle.market.tape import Tape
 from oracle.status import Status
 from oracle.systemd import Supervisor
 from oracle.version import code_version
@@ -255,8 +256,9 @@ class _Daemon:
         while True:
             await asyncio.sleep(_CALENDAR_LOOK_S)
             now = max(self._where.clock.now(), heart.portfolio.now)
-            longer = await asyncio.to_thread(beginning.calendar_wanted, heart.portfolio, self._where.feed, now)
-            if longer is not None:
+            dates = None if isinstance(self._where.feed, Tape) else beginning.dates_wanted(heart.portfolio, now)
+            if dates is not None:
+                longer = await asyncio.to_thread(sessions.build, *dates)
                 with contextlib.suppress(OracleFailure):  # No room now: an hour from now is as good.
                     await heart.adopt(CalendarAdopted(longer))
 
@@ -270,8 +272,8 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             yield
             task.cancel()
     except BaseExceptionGroup as failures:
-        # The first of them; the others follow from it.
-        raise failures.exceptions[0] from None
+        # That of the block comes last, if it raised one.
+        raise failures.exceptions[-1] from None
 
 
 async def _on(event: asyncio.Event, act: Callable[[], Any]) -> None:

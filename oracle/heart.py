@@ -203,11 +203,11 @@ class Heart:
 
     def released(self) -> None:
         """Let out what became durable; to be called on the event loop after each batch of the writer."""
-        durable = self._writer.durable
-        failure = self._writer.failure
+        durable, failure = self._writer.durable, self._writer.failure
         self._untold.release(durable[0])
         self._books.release(durable)
         self._released.set()
+        failure = failure or self._untold.broken
         if failure is not None:
             self._fail(failure)
 
@@ -354,7 +354,7 @@ class Heart:
     # -- the end ------------------------------------------------------------------------------------------------
 
     def _check(self) -> None:
-        for failure in (self._writer.failure, self._books.broken):
+        for failure in (self._writer.failure, self._books.broken, self._untold.broken):
             if failure is not None:
                 raise failure
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Container, Iterator
 
-from oracle.clock import Clock
+from oracle.clock import JUMP_NS_MIN, Clock
 from rules.halts import BY_CLOCK, BY_LAG, BY_STORAGE
+from state.book import NEVER
 from state.frames import Mark
 from state.inputs import AnyInput, ClockFellBehind, ClockJumped, StorageTurned
 from state.writer import Writer
@@ -18,11 +19,14 @@ class Lookout:
         self._told = None if BY_CLOCK in halts else 0
         self._looked_at: int | None = 0
         self._confirmed = False
+        self._late = NEVER
 
     def noticed(self) -> Iterator[AnyInput]:
         """What turned since the last look, each to be taken in before the next is asked for."""
         behind = self._clock.behind()
-        if bool(behind) != (BY_LAG in self._halts) or (behind and self._confirmed):
+        grown = behind > self._late + JUMP_NS_MIN
+        self._late = min(self._late, behind) if behind and not grown else behind or NEVER
+        if bool(behind) != (BY_LAG in self._halts) or grown or (behind and self._confirmed):
             yield ClockFellBehind(behind)
         self._confirmed = False
         by = self._clock.jumped()

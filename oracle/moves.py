@@ -43,7 +43,8 @@ class Moves:
             self._clock.move(at)
             yield at
         self._clock.move(to)
-        self._waiting.popleft()
+        if self._waiting:  # It is gone where the end came on the last step.
+            self._waiting.popleft()
         if not done.done():
             done.set_result(None)
 

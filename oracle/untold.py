@@ -9,13 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 from oracle.inbox import Taken
+from state.errors import LawBroken, OracleFailure
 
 
 class Untold:
     """Records in their order, and everybody who waits for one of them. `told` hears each once it is durable."""
 
+    broken: OracleFailure | None = None
+    """What telling came to when it failed, for which the process must end; whoever waits is answered all the same."""
+
     def __init__(self, told: Callable[[Taken], None]) -> None:
         self._told = told
+        self._lost: BaseException | None = None
         self._taken: deque[Taken] = deque()
         self._answers: deque[tuple[Taken, asyncio.Future[Taken]]] = deque()
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -30,6 +35,8 @@ class Untold:
 
     async def durable(self, lsn: int) -> None:
         """Return once a record is released. Raises what `fail` was told instead."""
+        if self._lost is not None:
+            raise self._lost
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((lsn, waiter))
         await waiter
@@ -37,7 +44,7 @@ class Untold:
     def release(self, lsn: int) -> None:
         """Let out everything up to a record that became durable, in order."""
         while self._taken and self._taken[0].lsn <= lsn:
-            self._told(self._taken.popleft())
+            self._tell(self._taken.popleft())
         while self._answers and self._answers[0][0].lsn <= lsn:
             taken, answer = self._answers.popleft()
             if not answer.done():
@@ -50,7 +57,14 @@ class Untold:
 
     def fail(self, lost: BaseException) -> None:
         """Let nobody wait for what will not come."""
+        self._lost = lost
         waiting: list[asyncio.Future[Any]] = [*(one for _, one in self._waiters), *(one for _, one in self._answers)]
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_exception(lost)
+
+    def _tell(self, taken: Taken) -> None:
+        try:
+            self._told(taken)
+        except Exception as mistake:  # noqa: BLE001  It was decided and is durable: nobody may miss it for a line of a log.
+            self.broken = self.broken or LawBroken(f"record {taken.lsn} could not be told: {mistake!r}; report this")

@@ -102,7 +102,7 @@ def _working(portfolio: Portfolio, position: Position) -> tuple[Order, ...]:
 
 
 def expired(portfolio: Portfolio) -> tuple[str, ...]:
-    """Positions whose contract has expired and stopped trading, oldest first; none while the clocks are apart."""
+    """Positions whose contract has expired and stopped trading, oldest first; none while a clock is in doubt."""
     book, now = portfolio.book, portfolio.now
     if not _passed(portfolio) or not halts.settling(portfolio):
         return ()

@@ -1,4 +1,4 @@
-"""What halts entries and lets them go on: the operator's word, clocks that came apart, a disk without room.
+"""What halts entries and lets them go on: the operator's word, clocks that came apart, one that is behind, a disk without room.
 
 A halt opens nothing and gives up the entries in flight. Deliberately absent: exits, which no halt ever stops.
 """

@@ -190,7 +190,9 @@ def _order_ended(portfolio: Portfolio, fact: f.OrderEnded) -> None:
 
 
 def _entries_halted(portfolio: Portfolio, fact: f.EntriesHalted) -> None:
-    portfolio.halts[fact.code] = Halt(fact.code, fact.words, portfolio.now)
+    # A halt in force may be told again in other words.
+    before = portfolio.halts.get(fact.code)
+    portfolio.halts[fact.code] = Halt(fact.code, fact.words, portfolio.now if before is None else before.since)
 
 
 def _entries_resumed(portfolio: Portfolio, fact: f.EntriesResumed) -> None:

@@ -23,7 +23,7 @@ async def test_what_runs_beside_it_ends_it_when_it_fails(tmp_path: Path, monkeyp
     def failing(*_: object) -> None:
         raise ZeroDivisionError
 
-    outside = daemon.Outside(ready=lambda *_: monkeypatch.setattr(beginning, "calendar_wanted", failing))
+    outside = daemon.Outside(ready=lambda *_: monkeypatch.setattr(beginning, "dates_wanted", failing))
     job = Job(tmp_path / "desk", 0, config=config(tmp_path), simulate=1.0, start=new_york(DAY, "10:00:00"), seed=7)
     monkeypatch.setattr(daemon, "_CALENDAR_LOOK_S", 0.01)
     with pytest.raises(ZeroDivisionError):
@@ -58,3 +58,12 @@ async def test_the_first_failure_is_the_one_that_is_told() -> None:
     with pytest.raises(DiskFailed, match="beside"):
         await with_a_block(asyncio.Event().wait, failing("beside"), waiting())
     assert ended == ["cancelled"] * 3
+
+    async def failing_at_its_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise DiskFailed("at its end")
+
+    with pytest.raises(DiskFailed, match="inside"):
+        await with_a_block(lambda: failing("inside"), failing_at_its_end())

@@ -6,7 +6,7 @@ import pytest
 
 from oracle.inbox import Taken
 from oracle.untold import Untold
-from state.errors import DiskFailed
+from state.errors import DiskFailed, LawBroken
 from state.inputs import StorageTurned
 from state.record import Record
 
@@ -72,3 +72,31 @@ async def test_a_failure_reaches_everybody_who_waits() -> None:
         with pytest.raises(DiskFailed, match="gone"):
             await lost
     assert told == [taken(1)]
+
+
+async def test_who_asks_after_the_end_does_not_wait() -> None:
+    """A record that was decided and will never be durable."""
+    untold = Untold(lambda _: None)
+    untold.fail(DiskFailed("gone"))
+    with pytest.raises(DiskFailed, match="gone"):
+        await asyncio.wait_for(untold.durable(9), 1)
+
+
+async def test_what_cannot_be_told_keeps_no_answer_back() -> None:
+    """The others are told, everybody is answered, and what went wrong is kept for the process to end with."""
+    told: list[int] = []
+
+    def tell(one: Taken) -> None:
+        if one.lsn == 1:
+            raise ZeroDivisionError
+        told.append(one.lsn)
+
+    untold, events = Untold(tell), asyncio.get_running_loop()
+    answers = [events.create_future() for _ in range(2)]
+    for lsn, answer in enumerate(answers, 1):
+        untold.hear(taken(lsn))
+        untold.answer(answer)
+    untold.release(2)
+    assert (told, [one.result().lsn for one in answers]) == ([2], [1, 2])
+    assert isinstance(untold.broken, LawBroken)
+    assert "record 1 could not be told: ZeroDivisionError()" in str(untold.broken)
