@@ -190,12 +190,12 @@ def measure() -> Part:
         WORDS,
         (
             Table(f"Runs, best of {ROUNDS}", head, (few.row("few signals"), many.row("many held"))),
-            Table("A second", ("", "cycles", "bars and quotes", "re-priced positions"), rates),
+            Table("A second", ("", "cycles", "rows of the tape passed", "re-priced positions"), rates),
             table,
         ),
         (
             at_least("cycles, few signals", 60_000, few.cycles_per_s, "/s"),
-            at_least("bars and quotes, few signals", 200_000, few.rows_per_s, "/s"),
+            at_least("rows of the tape, few signals", 200_000, few.rows_per_s, "/s"),
             at_least("re-priced positions, many held", 5_000_000, many.repriced_per_s, "/s"),
         ),
     )

@@ -60,17 +60,25 @@ class Kept:
 
 
 class Raw:
-    """The least a durable record costs on this disk."""
+    """The least a durable record costs on this disk: in space that was reserved and not written to before."""
 
     def __init__(self, file: Path, size: int) -> None:
-        self.block = bytes(size)
-        self.descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-        os.posix_fallocate(self.descriptor, 0, size)
+        self.file, self.block, self.size = file, bytes(size), max(64 * 2**20, 4 * size)
+        self.begin()
+
+    def begin(self) -> None:
+        """A fresh file."""
+        self.file.unlink(missing_ok=True)
+        self.descriptor, self.offset = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600), 0
+        os.posix_fallocate(self.descriptor, 0, self.size)
         os.fsync(self.descriptor)
 
     def __call__(self) -> None:
         """Write and sync."""
-        os.pwrite(self.descriptor, self.block, 0)
+        if self.offset + len(self.block) > self.size:
+            os.close(self.descriptor)
+            self.begin()
+        self.offset += os.pwrite(self.descriptor, self.block, self.offset)
         os.fdatasync(self.descriptor)
 
 

@@ -39,7 +39,7 @@ ROOMY = Settings(
 WORDS = f"""\
 Every position begins with an alert that names its contract, is judged, ordered, filled and later closed, all by the product's own
 loop; what is counted is everything it keeps of that: alert, signal with its verdicts, orders, fills, position, outcome, its row in
-the book, its contract and quote in the view of the market. Finished ones stay for {HORIZON_S // 3_600} hours. Bytes are those
+the book, its contract and quote in the view of the market. Finished ones stay for {HORIZON_S // 3_600} hours: **later** is three days after. Bytes are those
 that `tracemalloc` counts."""
 
 
@@ -48,8 +48,8 @@ class Day:
 
     def __init__(self, count: int) -> None:
         self.desk = Desk(count, Unkept(), settings=ROOMY)
-        self.desk.cycle()
         self.begun = traced()
+        self.desk.cycle()
 
     def alert(self, occ: str) -> None:
         """One alert that names a contract, with levels that are never reached."""

@@ -35,7 +35,8 @@ ROUNDS = 5
 BEGUN = int(time.time())
 WORDS = f"""\
 Callers in a process of their own keep their connections and send the next alert when the last is answered; the whole daemon
-judges every alert as well, and answers once its record is durable. Bare: a handler of the same HTTP library that parses the JSON
+judges every alert as well, and answers once its record is durable. No market is behind it, so that every signal ends refused
+for want of prices; repeated alerts are not looked for, and only errors are logged. Bare: a handler of the same HTTP library that parses the JSON
 and answers, and keeps nothing. Callers and servers share {os.cpu_count()} cores. The aim is twice the p99 of the bare handler
 and one `fdatasync`, both of the same run."""
 

@@ -28,7 +28,7 @@ from state.snapshots import Store
 SESSIONS = (5, 50, 252)
 ALERTS_A_DAY = 2
 WORDS = f"""\
-A made tape of minutes: one underlying, six quotes a minute, {ALERTS_A_DAY} alerts a session, run through the loop with its journal and database on
+A made tape of minutes: one underlying, six quotes a minute or more, {ALERTS_A_DAY} alerts a session, run through the loop with its journal and database on
 disk; then everything that is done with such a directory. The last column tells how a figure grows: as the work to that power, so
 that 1 doubles with the work and 0 does not grow."""
 RUN = Run(bytes(16), "bench", "bench")

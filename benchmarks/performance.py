@@ -33,8 +33,9 @@ $ make performance
 ```
 
 `make bench` prints the first five sections. References and peers are installed for it, into `.venv` and an environment of their
-own beside it; what does not install is said to be absent. Each figure is the median or the best of several short rounds in which
-product and reference take turns, as its table says. **Aims** are what the product wants to reach on two ordinary cores; those that are
+own in it; a peer that does not install is said to be absent. Figures that stand beside a reference are the median or the best of
+several short rounds in which both take turns; peers run after the product, and what has no reference is measured once or as its
+section says. **Aims** are what the product wants to reach on two ordinary cores; those that are
 not met are work to do."""
 
 
