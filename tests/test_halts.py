@@ -39,6 +39,15 @@ def test_the_operator_halts_and_resumes() -> None:
     assert stage.portfolio.halts == {}
 
 
+def test_a_halt_that_is_told_again_keeps_its_beginning() -> None:
+    """Clocks that come further apart: new words, and since when is as it was."""
+    stage = Stage(DAY)
+    for clock, by in (("10:00:00", 10**13), ("10:01:00", 2 * 10**13)):
+        stage.take(ClockJumped(by), at=instant(DAY, clock))
+    halt = stage.portfolio.halts["clock_jumped"]
+    assert (halt.words, halt.since) == ("the clocks came apart by 20000 s", instant(DAY, "10:00:00"))
+
+
 @pytest.mark.produces("nothing_to_resume")
 def test_the_operator_ends_no_halt_of_the_disk() -> None:
     """With nothing halted, or only a disk without room, there is nothing to resume; beside it, the rest is."""

@@ -172,3 +172,19 @@ def test_a_disk_without_room_is_told_once_each_way(watch: Watch) -> None:
     assert [watch.look(), watch.look()] == [[StorageTurned(low=True)], []]
     watch.journal.storage_low = False
     assert [watch.look(), watch.look()] == [[StorageTurned(low=False)], []]
+
+
+def test_a_lag_that_grows_is_told_again(machine: Machine, journal: Journal) -> None:
+    """Begun behind the journal, and set back further: how far it is behind now; as it shrinks nobody is told."""
+    watch = Watch(machine, journal, seen=START + 10_800 * SECOND)
+    try:
+        assert watch.look() == [ClockFellBehind(10_800 * SECOND)]
+        machine.run(600.0)
+        assert watch.look() == []
+        machine.run(1.0, jump=-float(DAY_S))
+        (told,) = watch.look()
+        assert isinstance(told, ClockFellBehind)
+        assert told.by > DAY_S * SECOND
+        assert watch.look() == []
+    finally:
+        watch.writer.close()

@@ -72,3 +72,17 @@ async def test_the_end_is_told_to_whoever_waits_and_whoever_comes_later(walk: Jo
     with pytest.raises(OracleFailure, match="over"):
         moves.ask(LAST)
     assert len(moves) == 0
+
+
+async def test_an_end_on_the_last_step_is_no_other_failure(walk: Journey) -> None:
+    """Whoever asked is told of the end, once; the clock stands where it was moved to."""
+    standing = StepClock(BEGIN)
+    moves = Moves(standing, walk)
+    walk.take(LONG, at=BEGIN)
+    walk.cycle(BEGIN)
+    asked = moves.ask(LATER)
+    steps = [at for at in moves.go() if moves.end(OracleFailure("over")) is None]
+    assert steps
+    with pytest.raises(OracleFailure, match="over"):
+        await asked
+    assert (len(moves), standing.now()) == (0, LATER)
