@@ -41,8 +41,12 @@ def passing(portfolio: Portfolio, ticks: Stretch, settings: Settings) -> int:
     """
     quiet_until = until(portfolio, settings)
     quiet = 0 if quiet_until is None else int(np.searchsorted(ticks.at, quiet_until))
-    if not (quiet and len(portfolio.book)):
+    book = portfolio.book
+    if not (quiet and len(book)):
         return quiet
+    if ticks.listed and (book.alive & (book.column("market_row") < 0)).any():
+        # What is listed may be held already, and is judged tick by tick until that is known.
+        return 0
     tick, rows, quotes = ticks.quoted()
     stop, target = _levels(portfolio, len(portfolio.market.contracts) + len(ticks.listed))
     held, sides = stop[rows] > _LOWEST, Sides.of(quotes)

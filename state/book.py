@@ -153,6 +153,11 @@ class Book:
             self._dated = tuple(named[named != NEVER].tolist())
         return self._dated
 
+    def find(self, view: MarketView) -> None:
+        """Find the rows of contracts that were held before any tick had listed them."""
+        for row in (self.column("market_row") < 0).nonzero()[0].tolist():
+            self._columns["market_row"][row] = view.rows.get(self.occs[row], -1)
+
     def remap(self, view: MarketView) -> None:
         """Find the rows of the contract table again after contracts were retired from it."""
         self._columns["market_row"][: len(self.occs)] = [view.rows.get(occ, -1) for occ in self.occs]

@@ -99,6 +99,8 @@ class Portfolio:
                     return
                 if self.market.take_in(seen) > seen_at:
                     raise LawBroken(f"record {lsn} carries a market value from after it was seen")
+                if seen.listed:
+                    self.book.find(self.market)
                 self.book.mark_all(self.market)
             case TicksPassed(ticks=ticks):
                 self.ticked_at, self.owed = seen_at, False
@@ -108,6 +110,8 @@ class Portfolio:
                 if self.sessions.day_of(ticks.begin) != self.day:
                     raise LawBroken(f"record {lsn} holds ticks of two dates")
                 self.market.take_in(ticks.together())
+                if ticks.listed:
+                    self.book.find(self.market)
                 _, rows, quotes = ticks.quoted()
                 self.book.mark_through(rows, quotes, self.market)
             case _:

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from oracle import config
 from oracle.loop import Loop
@@ -15,8 +16,9 @@ from oracle.verify import Verifier
 from oracle.walk import Walk
 from rules import quiet
 from state import keeping
+from state.applying import apply
 from state.errors import Diverged
-from state.facts import Alerted, ExitChosen, OrderFilled, OutcomeRecorded, SignalRefused
+from state.facts import Alerted, ExitChosen, OrderFilled, OutcomeRecorded, PositionOpened, SignalRefused
 from state.frames import Body
 from state.inputs import (
     AlertReceived,
@@ -203,6 +205,23 @@ def test_nobody_minds_what_nobody_holds() -> None:
     assert passing(stage, ("10:31:00", f"{other} 3.43 3.47"), ("10:32:00", f"{SPY_CALL} 3.43 3.47")) == 2
     stage.tick("10:33:00", f"{other} 3.43 3.47")
     assert passing(stage, ("10:34:00", f"{other} 9.00 9.10"), ("10:35:00", f"{other} - 0.01")) == 2
+
+
+def test_what_is_held_before_it_is_listed_is_judged_once_it_is() -> None:
+    """A fill that came before any quote of its contract: the first quote marks it, as it does in a process begun anew."""
+    stage = holding()
+    other = replace(stage.portfolio.positions["pos-000001"].contract, strike=597_000_000)
+    opened = replace(stage.portfolio.positions["pos-000001"], id="pos-000002", contract=other)
+    apply(stage.portfolio, PositionOpened(opened))
+    quoted = f"{other.occ} 1.00 1.02"
+    assert passing(stage, ("10:31:00", quoted), ("10:32:00", "SPY 595.42")) == 0
+    assert passing(stage, ("10:31:00", f"{SPY_CALL} 3.43 3.47"), ("10:32:00", "SPY 595.42")) == 2
+    stage.broker = False
+    stage.tick("10:31:00", quoted)
+    assert stage.portfolio.book.mark_of("pos-000002") == (1_010_000, stage.portfolio.now)
+    assert stage.last(ExitChosen).reasons == ("stop_loss",)
+    again = keeping.decode(keeping.encode(stage.portfolio))
+    assert keeping.encode(again) == keeping.encode(stage.portfolio)
 
 
 def test_time_ends_a_stretch() -> None:
