@@ -278,9 +278,15 @@ class Watched(Heart):
             # What nobody bids for may wait.
             if isinstance(fact, ExitChosen) and fact.mark is not None:
                 self._leaving[fact.order_id] = machine.awake
-        working = self.portfolio.working
-        self._leaving = {name: since for name, since in self._leaving.items() if name in working}
+        self._leaving = {name: since for name, since in self._leaving.items() if self._may_fill(name, seen_at)}
         super()._hear(record, seen_at)
+
+    def _may_fill(self, order_id: str, at: int) -> bool:
+        """Whether an order works, and somebody quotes its contract still: nobody does once it has expired."""
+        if order_id not in self.portfolio.working:
+            return False
+        expires_at = self.portfolio.sessions.expiry_instant(self.portfolio.orders[order_id].contract)
+        return expires_at is None or at < expires_at
 
 
 class Life(NamedTuple):
