@@ -322,7 +322,7 @@ def _after_records(raw: bytes, place: _Place, seed: int, digests: bytearray) -> 
         length, claimed_lsn, check, number = unpack(raw, offset)
         start = offset + FRAME_HEAD_BYTES
         body = raw[start : start + length] if _BODY_HEAD.size < length <= _BODY_BYTES_MAX else b""
-        if number != lsn + 1 or not synced_lsn <= claimed_lsn <= lsn or len(body) != length:
+        if not body or number != lsn + 1 or not synced_lsn <= claimed_lsn <= lsn or len(body) != length:
             break
         if crc32(body, crc32(raw[offset : offset + _COVERED.size], seed)) != check:
             break
